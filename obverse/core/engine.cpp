@@ -1,0 +1,59 @@
+#include "obverse/core/engine.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <fmt/format.h>
+#include <torch/csrc/api/include/torch/version.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+namespace obverse {
+
+void start_engine(int threads) {
+  if (threads <= 0) {
+    const char* wanted = std::getenv("OMP_NUM_THREADS");
+    threads = wanted ? std::atoi(wanted) : static_cast<int>(std::thread::hardware_concurrency());
+  }
+  at::set_num_threads(std::max(1, threads));
+}
+
+bool processor_has_bfloat16() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+double measure_blas_gflops() {
+  constexpr int64_t kSize = 256;
+  const at::Tensor a = at::ones({kSize, kSize});
+  double best = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    at::mm(a, a);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = std::max(best, 2e-9 * kSize * kSize * kSize / seconds);
+  }
+  return best;
+}
+
+std::string blas_warning() {
+  const double gflops = measure_blas_gflops();
+  if (gflops > 8) return {};
+  return fmt::format(
+      "matrix products run at {:.1f} GFLOP/s: this is the reference BLAS, tens of times too slow. "
+      "Install libopenblas0-openmp, or choose it with update-alternatives --config libblas.so.3-x86_64-linux-gnu",
+      gflops);
+}
+
+std::string engine_summary() {
+  return fmt::format("LibTorch {}, {} threads, {}", TORCH_VERSION, at::get_num_threads(),
+                     processor_has_bfloat16() ? "bfloat16 in hardware" : "float32 only");
+}
+
+}  // namespace obverse

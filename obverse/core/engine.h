@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+namespace obverse {
+
+/// To be called first in main: sets the number of threads (`threads`, or OMP_NUM_THREADS, or every core).
+void start_engine(int threads = 0);
+
+/// Whether the processor multiplies bfloat16 natively (AVX512-BF16 or AMX).
+bool processor_has_bfloat16();
+
+/// Measures a matrix product, GFLOP/s on one thread; about 3 on the reference BLAS, 50 and more on an optimised one.
+double measure_blas_gflops();
+
+/// A sentence for the user when the BLAS found is too slow to train with; empty when it is fine.
+std::string blas_warning();
+
+/// One line for logs: LibTorch version, threads, instruction sets.
+std::string engine_summary();
+
+}  // namespace obverse

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "obverse/data/dataset.h"
+
+namespace obverse {
+
+/// Endless shuffled batches; every epoch is a new permutation, batches run across epochs' borders. Deterministic given the
+/// Rng, and resumable: `state` holds the permutation's seed and the position.
+class BatchStream {
+ public:
+  /// Throws UserError when the data set is smaller than a batch.
+  BatchStream(std::shared_ptr<const Dataset> data, int64_t batch, Rng rng);
+  Batch next();
+  at::Tensor state() const;
+  void set_state(const at::Tensor& state);
+  const Dataset& dataset() const { return *data_; }
+
+ private:
+  std::shared_ptr<const Dataset> data_;
+  int64_t batch_, position_ = 0;
+  Rng rng_;
+  at::Tensor epoch_state_, order_;
+};
+
+}  // namespace obverse

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "obverse/core/rng.h"
+#include "obverse/recipe/fields.h"
+
+namespace obverse {
+
+/// What one sample is: models, metrics and files check against it.
+struct Domain {
+  enum class Kind { image, points };
+  Kind kind = Kind::image;
+  std::vector<int64_t> shape;      // of one sample: {C, H, W} for images in [-1, 1], {D} for points
+  int64_t levels = 256;            // of an image's channel; 0: continuous
+  std::vector<std::string> classes;  // class names; empty: no labels
+  bool operator==(const Domain& o) const { return kind == o.kind && shape == o.shape && levels == o.levels; }
+  std::string text() const;  // "1x28x28 images, 10 classes"
+};
+
+/// N samples in the domain and their labels.
+struct Batch {
+  at::Tensor x;  // [N, ...] float32, images in [-1, 1]
+  at::Tensor y;  // [N] int64; undefined when there are no labels
+};
+
+/// A data set held in memory: images as bytes, points as floats.
+struct Dataset {
+  std::string name;      // "fashion-mnist"
+  std::string split;     // "train" or "test"
+  Domain domain;
+  at::Tensor samples;    // uint8 [N, C, H, W] for images, float32 [N, D] for points
+  at::Tensor labels;     // int64 [N] or undefined
+
+  int64_t size() const { return samples.size(0); }
+  /// rows: int64 [N]; returns these samples as floats of the domain.
+  Batch get(const at::Tensor& rows) const;
+  /// The first `n` samples (all by default), or `n` drawn without replacement.
+  Batch head(int64_t n = -1) const;
+  Batch draw(int64_t n, Rng& rng) const;
+  /// SHA-256 of samples and labels: the content's name, whatever file it came from.
+  std::string hash() const;
+};
+
+/// [data] of a recipe.
+struct DataOptions : Options {
+  std::string source = "fashion-mnist";  // a name of the table, or a path: folder, .zip, .npz, IDX file
+  std::string path;                      // where a named data set lies, if not in its usual place
+  int64_t size = 0;                      // resize images to size x size; 0: as they are
+  bool labels = true;                    // use labels where there are any
+  int64_t limit = 0;                     // use only the first samples; 0: all
+  void describe(Fields& f) override;
+};
+
+/// The data sets known by name.
+struct DatasetRow {
+  std::string name, source;  // source: author, year, definition in short
+  Dataset (*load)(const DataOptions& options, const std::string& split);
+};
+const std::vector<DatasetRow>& dataset_table();
+
+/// split: "train" or "test"; a source without a test split of its own keeps the last tenth of a fixed shuffle apart.
+/// Throws UserError: one line, or for damaged folders every problem, a line each.
+Dataset load_dataset(const DataOptions& options, const std::string& split);
+
+/// The means of the toy mixtures and their standard deviation: modes are counted against these.
+struct Mixture {
+  at::Tensor means;  // float64 [K, D]
+  double std = 0;
+};
+/// Throws UserError when `name` is not a mixture of the table.
+Mixture mixture_of(const std::string& name);
+
+}  // namespace obverse

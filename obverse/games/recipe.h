@@ -1,0 +1,42 @@
+#pragma once
+
+#include "obverse/data/dataset.h"
+#include "obverse/games/game.h"
+#include "obverse/recipe/toml.h"
+#include "obverse/recipe/train_options.h"
+
+namespace obverse {
+
+/// All of a recipe: what a TOML file of `recipes/` says, and what a model file carries.
+struct Recipe : Options {
+  std::string name = "unnamed";
+  std::string about;  // one sentence: the published method and data set
+  DataOptions data;
+  Choice<GameRow> game;
+  TrainOptions train;
+  EvalOptions eval;
+  Recipe();
+  void describe(Fields& f) override;
+};
+
+/// Reads recipe text or a file. Throws UserError with every problem.
+Recipe parse_recipe(const RecipeSource& source);
+Recipe read_recipe(const std::string& path, const std::vector<std::string>& overrides = {});
+
+/// The game of a recipe for data of `domain`, with fresh weights drawn from train.seed.
+std::unique_ptr<Game> build_game(const Recipe& recipe, const Domain& domain);
+
+/// Writes the game's model weights with the effective recipe and the domain in the metadata: one file is enough to sample,
+/// evaluate and invert. `weights` replace the game's own (moving averages) where named.
+void save_model(const std::string& path, Recipe& recipe, const Domain& domain, Game& game, const NamedTensors& averages);
+
+/// A model file, ready to use (eval mode, weights frozen). It owns its game. Throws UserError naming the path.
+struct LoadedModel {
+  Recipe recipe;
+  Domain domain;
+  std::unique_ptr<Game> game;
+  std::unique_ptr<LatentModel> model;
+};
+LoadedModel load_model(const std::string& path, const Placement& placement = {});
+
+}  // namespace obverse

@@ -1,0 +1,65 @@
+#include "obverse/layers/module.h"
+
+#include <ATen/ATen.h>
+
+namespace obverse {
+
+static void collect(NamedTensors& into, NamedTensors from) {
+  into.insert(into.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+NamedTensors Module::parameters(const std::string& prefix) const {
+  NamedTensors result;
+  for (const auto& [name, slot] : parameters_) result.emplace_back(prefix + name, *slot);
+  for (const auto& [name, module] : children_) collect(result, module->parameters(prefix + name + "."));
+  return result;
+}
+
+NamedTensors Module::buffers(const std::string& prefix) const {
+  NamedTensors result;
+  for (const auto& [name, slot] : buffers_) result.emplace_back(prefix + name, *slot);
+  for (const auto& [name, module] : children_) collect(result, module->buffers(prefix + name + "."));
+  return result;
+}
+
+NamedTensors Module::state(const std::string& prefix) const {
+  NamedTensors result = parameters(prefix);
+  collect(result, buffers(prefix));
+  return result;
+}
+
+template <class F>
+void Module::each(const F& f) {
+  f(*this);
+  for (const auto& [name, module] : children_) module->each(f);
+}
+
+void Module::train(bool on) {
+  each([&](Module& m) { m.training_ = on; });
+}
+void Module::track(bool on) {
+  each([&](Module& m) { m.tracking_ = on; });
+}
+void Module::set_placement(const Placement& placement) {
+  each([&](Module& m) { m.placement_ = placement; });
+}
+void Module::set_requires_grad(bool on) {
+  each([&](Module& m) {
+    for (const auto& [name, slot] : m.parameters_) slot->set_requires_grad(on);
+  });
+}
+
+at::Tensor& Module::parameter(const std::string& name, at::Tensor& slot, at::Tensor value) {
+  slot = std::move(value);
+  slot.set_requires_grad(true);
+  parameters_.emplace_back(name, &slot);
+  return slot;
+}
+
+at::Tensor& Module::buffer(const std::string& name, at::Tensor& slot, at::Tensor value) {
+  slot = std::move(value);
+  buffers_.emplace_back(name, &slot);
+  return slot;
+}
+
+}  // namespace obverse

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "obverse/data/dataset.h"
+#include "obverse/layers/module.h"
+#include "obverse/recipe/fields.h"
+
+namespace obverse {
+
+/// What a network is built for.
+struct NetworkShape {
+  Domain domain;             // of the data
+  int64_t z_dim = 64;        // of the latent code
+  int64_t classes = 0;       // 0: unconditional
+};
+
+class Generator : public Module {
+ public:
+  /// z: [N, z_dim] float32, y: [N] int64 (undefined when unconditional); returns x [N, ...] float32 in the data's domain.
+  virtual at::Tensor forward(const at::Tensor& z, const at::Tensor& y) = 0;
+};
+
+class Discriminator : public Module {
+ public:
+  /// x: [N, ...] float32; returns the penultimate features [N, F] float32.
+  virtual at::Tensor features(const at::Tensor& x) = 0;
+  /// features, y: [N]; returns logits [N] float32.
+  virtual at::Tensor head(const at::Tensor& features, const at::Tensor& y) = 0;
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) { return head(features(x), y); }
+};
+
+class Encoder : public Module {
+ public:
+  /// x: [N, ...], y: [N] or undefined; returns codes [N, z_dim] float32.
+  virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y) = 0;
+};
+
+/// A row of the zoo: one architecture in one role.
+template <class Network>
+struct NetworkRow {
+  std::string name, source;
+  std::shared_ptr<Options> (*options)();
+  std::shared_ptr<Network> (*build)(const Options& options, const NetworkShape& shape, Rng& rng);
+};
+
+const std::vector<NetworkRow<Generator>>& generator_table();
+const std::vector<NetworkRow<Discriminator>>& discriminator_table();
+const std::vector<NetworkRow<Encoder>>& encoder_table();
+
+template <class Network>
+std::shared_ptr<Network> build(const Choice<NetworkRow<Network>>& choice, const NetworkShape& shape, Rng& rng) {
+  return choice.row()->build(*choice.options, shape, rng);
+}
+
+}  // namespace obverse
