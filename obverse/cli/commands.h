@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace obverse {
+
+/// A command of `obverse`: `setup` declares its options and sets the callback that runs it. Mistakes of the user's are
+/// thrown as UserError; main turns them into one line and status 2.
+struct Command {
+  std::string name, help;
+  void (*setup)(CLI::App& app);
+};
+
+/// data, train, sample, eval, features, invert, report, list, completion: one file each, `cli/<name>.cpp`.
+const std::vector<Command>& command_table();
+
+}  // namespace obverse
