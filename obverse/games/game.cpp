@@ -45,14 +45,17 @@ std::vector<Terms> Game::gradients(const std::vector<Phase>& phases, Round& roun
   return result;
 }
 
+std::vector<std::pair<std::string, std::shared_ptr<Module>>> Game::modules() {
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> result;
+  for (Player& p : players()) result.insert(result.end(), p.modules.begin(), p.modules.end());
+  for (auto& entry : fixed_modules()) result.push_back(entry);
+  return result;
+}
+
 NamedTensors Game::weights() {
   NamedTensors result;
-  const auto add = [&](const std::string& name, Module& module) {
-    for (auto& entry : module.state(name + ".")) result.push_back(std::move(entry));
-  };
-  for (Player& p : players())
-    for (auto& [name, module] : p.modules) add(name, *module);
-  for (auto& [name, module] : fixed_modules()) add(name, *module);
+  for (const auto& [name, module] : modules())
+    for (auto& entry : module->state(name + ".")) result.push_back(std::move(entry));
   return result;
 }
 
@@ -63,10 +66,7 @@ Player& Game::player(const std::string& name) {
 }
 
 std::shared_ptr<Module> Game::module(const std::string& name) {
-  for (Player& p : players())
-    for (auto& [key, module] : p.modules)
-      if (key == name) return module;
-  for (auto& [key, module] : fixed_modules())
+  for (const auto& [key, module] : modules())
     if (key == name) return module;
   throw std::logic_error("no module " + name);
 }

@@ -74,18 +74,25 @@ class Game {
   /// A model of the game's networks as they stand now (weights shared, not copied); `encode`, `decode`, `features`.
   virtual std::unique_ptr<LatentModel> model() = 0;
 
-  /// Modules whose weights belong in the model file and in the moving average ("generator"), and those that only the
-  /// model file needs ("discriminator": features). Names as in Player::modules.
+  /// Modules that are used by their moving average ("generator"); the others are used as they stand.
   virtual std::vector<std::string> averaged() = 0;
 
   /// Modules that no player owns but the model file needs: a frozen generator.
   virtual std::vector<std::pair<std::string, std::shared_ptr<Module>>> fixed_modules() { return {}; }
+
+  /// Called once, when a new training begins and not when one is resumed or a model is loaded: fetch frozen weights.
+  virtual void begin() {}
+
+  /// Real batches that a round shows; images seen are counted by it.
+  virtual int64_t batches_per_round() { return 1; }
 
   /// State beside parameters and buffers that a checkpoint needs: pools, adaptive strengths. Tensors are restored in place.
   virtual NamedTensors state() { return {}; }
 
   /// Every player's and fixed module's parameters and buffers under "module.parameter".
   NamedTensors weights();
+  /// Every module of the game, players' and fixed ones, under its name.
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> modules();
   Player& player(const std::string& name);
   std::shared_ptr<Module> module(const std::string& name);
 };

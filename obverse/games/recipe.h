@@ -26,17 +26,22 @@ Recipe read_recipe(const std::string& path, const std::vector<std::string>& over
 /// The game of a recipe for data of `domain`, with fresh weights drawn from train.seed.
 std::unique_ptr<Game> build_game(const Recipe& recipe, const Domain& domain);
 
-/// Writes the game's model weights with the effective recipe and the domain in the metadata: one file is enough to sample,
-/// evaluate and invert. `weights` replace the game's own (moving averages) where named.
-void save_model(const std::string& path, Recipe& recipe, const Domain& domain, Game& game, const NamedTensors& averages);
+/// Writes the game's weights with the effective recipe and the domain in the metadata: one file is enough to sample,
+/// evaluate and invert.
+void save_model(const std::string& path, Recipe& recipe, const Domain& domain, Game& game);
 
-/// A model file, ready to use (eval mode, weights frozen). It owns its game. Throws UserError naming the path.
+/// A model file, ready to use (evaluation mode, weights frozen). It owns its game.
 struct LoadedModel {
   Recipe recipe;
   Domain domain;
   std::unique_ptr<Game> game;
   std::unique_ptr<LatentModel> model;
 };
+
+/// path: a model file, or a run folder that holds model.safetensors. Throws UserError naming the path.
 LoadedModel load_model(const std::string& path, const Placement& placement = {});
+
+/// Evaluation mode, nothing requires gradients.
+void freeze(Game& game, const Placement& placement);
 
 }  // namespace obverse

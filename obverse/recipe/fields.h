@@ -43,7 +43,7 @@ class Fields {
   /// A free text, or, when `known` is not empty, one of these names.
   virtual void operator()(std::string_view key, std::string& value, std::string_view doc,
                           const std::vector<std::string>& known = {}) = 0;
-  /// A table [key] of its own: what `body` describes lies inside it.
+  /// A table [key] of its own: what `body` describes lies inside it. May be opened several times.
   virtual void table(std::string_view key, const std::function<void()>& body) = 0;
   void table(std::string_view key, Options& options) {
     table(key, [&] { options.describe(*this); });
@@ -69,12 +69,16 @@ struct Choice : Options {
     return nullptr;
   }
   void describe(Fields& f) override {
+    describe_kind(f);
+    if (options) options->describe(f);
+  }
+  /// The `kind` alone, for a choice whose options describe themselves elsewhere.
+  void describe_kind(Fields& f) {
     std::vector<std::string> known;
     for (const Row& candidate : *table) known.emplace_back(candidate.name);
     const std::string before = kind;
     f("kind", kind, "which of these", known);
     if (kind != before) choose();
-    if (options) options->describe(f);
   }
 
  private:

@@ -46,7 +46,8 @@ class Reader : public Fields {
  public:
   Reader(const toml::table& root, std::string where, const std::map<std::string, std::string>& set_keys)
       : where_(std::move(where)), set_keys_(set_keys) {
-    stack_.push_back({&root, "", {}});
+    stack_.push_back({&root, ""});
+    seen_[""].table = &root;
   }
 
   void operator()(std::string_view key, bool& value, std::string_view) override {
@@ -122,7 +123,7 @@ class Reader : public Fields {
   using Fields::table;
 
   std::vector<std::string> finish() {
-    leave();
+    for (const auto& [path, seen] : seen_) check_unknown(path, seen);
     return problems_;
   }
 
@@ -130,32 +131,32 @@ class Reader : public Fields {
   struct Frame {
     const toml::table* table;
     std::string path;
+  };
+  struct Seen {
+    const toml::table* table = nullptr;
     std::vector<std::string> known;
   };
 
   const toml::node* take(std::string_view key) {
-    auto& known = stack_.back().known;
+    auto& known = seen_[stack_.back().path].known;
     if (std::find(known.begin(), known.end(), key) == known.end()) known.emplace_back(key);
     return stack_.back().table->get(key);
   }
   void enter(const toml::table& table, const std::string& path, const std::function<void()>& body) {
-    stack_.push_back({&table, path, {}});
+    stack_.push_back({&table, path});
+    seen_[path].table = &table;
     body();
-    leave();
-  }
-  void leave() {
-    const Frame frame = stack_.back();
-    for (const auto& [key, node] : *frame.table) {
-      const std::string name(key.str());
-      if (std::find(frame.known.begin(), frame.known.end(), name) != frame.known.end()) continue;
-      add(location(node, join_key(frame.path, name)), "", unknown_name("key", join_key(frame.path, name), prefixed(frame)));
-    }
     stack_.pop_back();
   }
-  static std::vector<std::string> prefixed(const Frame& frame) {
-    std::vector<std::string> result;
-    for (const std::string& key : frame.known) result.push_back(join_key(frame.path, key));
-    return result;
+  // A key nobody asked for.
+  void check_unknown(const std::string& path, const Seen& seen) {
+    for (const auto& [key, node] : *seen.table) {
+      const std::string name(key.str());
+      if (std::find(seen.known.begin(), seen.known.end(), name) != seen.known.end()) continue;
+      std::vector<std::string> known;
+      for (const std::string& k : seen.known) known.push_back(join_key(path, k));
+      add(location(node, join_key(path, name)), "", unknown_name("key", join_key(path, name), known));
+    }
   }
   std::string location(const toml::node& node, const std::string& path) const {
     const auto it = set_keys_.find(path);
@@ -206,6 +207,7 @@ class Reader : public Fields {
   std::string where_;
   const std::map<std::string, std::string>& set_keys_;
   std::vector<Frame> stack_;
+  std::map<std::string, Seen> seen_;
   std::vector<std::string> problems_;
 };
 

@@ -1,0 +1,98 @@
+#include "obverse/games/recipe.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "obverse/core/error.h"
+#include "obverse/io/files.h"
+#include "obverse/io/safetensors.h"
+
+namespace obverse {
+
+Recipe::Recipe() : game(game_table(), "gan") {}
+
+void Recipe::describe(Fields& f) {
+  f("name", name, "of the recipe; run folders are named by it");
+  f("about", about, "one sentence: the method and the data set");
+  f.table("data", data);
+  f.table("game", [&] { game.describe_kind(f); });
+  if (game.options) game.options->describe(f);
+  f.table("train", train);
+  f.table("eval", eval);
+}
+
+Recipe parse_recipe(const RecipeSource& source) {
+  Recipe recipe;
+  read_options(source, recipe);
+  return recipe;
+}
+
+Recipe read_recipe(const std::string& path, const std::vector<std::string>& overrides) {
+  return parse_recipe({read_file(path, 1 << 20), path, overrides});
+}
+
+std::unique_ptr<Game> build_game(const Recipe& recipe, const Domain& domain) {
+  return recipe.game.row()->build(*recipe.game.options, domain, static_cast<uint64_t>(recipe.train.seed));
+}
+
+static std::string domain_text(const Domain& domain) {
+  const nlohmann::json json = {{"kind", domain.kind == Domain::Kind::image ? "image" : "points"},
+                               {"shape", domain.shape},
+                               {"levels", domain.levels},
+                               {"classes", domain.classes}};
+  return json.dump();
+}
+
+static Domain parse_domain(const std::string& text, const std::string& where) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    Domain domain;
+    domain.kind = json.at("kind") == "image" ? Domain::Kind::image : Domain::Kind::points;
+    domain.shape = json.at("shape").get<std::vector<int64_t>>();
+    domain.levels = json.at("levels").get<int64_t>();
+    domain.classes = json.at("classes").get<std::vector<std::string>>();
+    const size_t dimensions = domain.kind == Domain::Kind::image ? 3 : 1;
+    for (const int64_t size : domain.shape)
+      if (size < 1 || size > 65536) fail("{}: its domain has a side of {}: the file is damaged", where, size);
+    if (domain.shape.size() != dimensions) fail("{}: its domain has {} sides: the file is damaged", where, domain.shape.size());
+    return domain;
+  } catch (const nlohmann::json::exception&) {
+    fail("{}: its domain cannot be read: the file is damaged", where);
+  }
+}
+
+void save_model(const std::string& path, Recipe& recipe, const Domain& domain, Game& game) {
+  write_safetensors(path, game.weights(),
+                    {{"format", "obverse-model"}, {"recipe", write_options(recipe)}, {"domain", domain_text(domain)}});
+}
+
+void freeze(Game& game, const Placement& placement) {
+  for (const auto& [name, module] : game.modules()) {
+    module->train(false);
+    module->set_requires_grad(false);
+    module->set_placement(placement);
+  }
+}
+
+LoadedModel load_model(const std::string& path, const Placement& placement) {
+  const std::string file = std::filesystem::is_directory(path) ? path + "/model.safetensors" : path;
+  TensorFile content = read_safetensors(file);
+  const auto& metadata = content.metadata;
+  if (!metadata.count("recipe") || !metadata.count("domain"))
+    fail("{}: holds tensors but no recipe: it is not a model written by obverse train", file);
+  LoadedModel loaded;
+  loaded.recipe = parse_recipe({metadata.at("recipe"), file, {}});
+  loaded.domain = parse_domain(metadata.at("domain"), file);
+  loaded.game = build_game(loaded.recipe, loaded.domain);
+  copy_named(loaded.game->weights(), content.tensors, file);
+  freeze(*loaded.game, placement);
+  loaded.model = loaded.game->model();
+  loaded.model->name = file;
+  loaded.model->hash = sha256(read_file(file));
+  return loaded;
+}
+
+}  // namespace obverse
