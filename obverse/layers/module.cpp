@@ -49,6 +49,17 @@ void Module::set_requires_grad(bool on) {
   });
 }
 
+void Module::to_dtype(at::ScalarType dtype) {
+  each([&](Module& m) {
+    for (const auto& [name, slot] : m.parameters_) {
+      const bool learning = slot->requires_grad();
+      *slot = slot->detach().to(dtype).set_requires_grad(learning);
+    }
+    for (const auto& [name, slot] : m.buffers_)
+      if (slot->is_floating_point()) *slot = slot->to(dtype);
+  });
+}
+
 at::Tensor& Module::parameter(const std::string& name, at::Tensor& slot, at::Tensor value) {
   slot = std::move(value);
   slot.set_requires_grad(true);

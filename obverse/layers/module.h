@@ -12,8 +12,8 @@
 
 namespace obverse {
 
-/// A tree of named parameters and buffers. LibTorch's own Module costs half again the compile time, draws initial weights
-/// from a global generator, and has no notion of who may update statistics; this has just what players need.
+/// A tree of named parameters and buffers. LibTorch's own Module costs half again the compile time, draws initial
+/// weights from a global generator, and has no notion of who may update statistics; this has just what players need.
 class Module {
  public:
   Module() = default;
@@ -23,7 +23,7 @@ class Module {
 
   NamedTensors parameters(const std::string& prefix = "") const;  // "conv.weight", in order of registration
   NamedTensors buffers(const std::string& prefix = "") const;
-  NamedTensors state(const std::string& prefix = "") const;       // both
+  NamedTensors state(const std::string& prefix = "") const;  // both
 
   /// Training mode: batch norm normalises by the batch, else by its running statistics.
   void train(bool on = true);
@@ -31,6 +31,9 @@ class Module {
   void track(bool on);
   void set_placement(const Placement& placement);
   void set_requires_grad(bool on);
+  /// Replaces every floating-point parameter and buffer by one of another type: float64 for derivative checks. Tensors
+  /// obtained before no longer belong to the module.
+  void to_dtype(at::ScalarType dtype);
 
  protected:
   /// Adds a learnable float32 tensor.

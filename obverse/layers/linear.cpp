@@ -1,0 +1,39 @@
+#include "obverse/layers/linear.h"
+
+#include <ATen/ATen.h>
+
+#include "obverse/core/error.h"
+
+namespace obverse {
+
+at::Tensor full_precision(const at::Tensor& x) {
+  return x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x;
+}
+
+Linear::Linear(int64_t inputs, int64_t outputs, Rng& rng, const LayerOptions& options) {
+  parameter("weight", weight_, draw_weight({outputs, inputs}, inputs, options.init, rng));
+  if (options.bias) parameter("bias", bias_, at::zeros({outputs}));
+  if (options.spectral_norm) norm_ = child("norm", std::make_shared<SpectralNorm>(weight_, 0, rng));
+}
+
+at::Tensor Linear::forward(const at::Tensor& x) {
+  const at::ScalarType dtype = placement().compute;
+  const at::Tensor weight = norm_ ? norm_->forward(weight_) : weight_;
+  return at::linear(x.to(dtype), weight.to(dtype), bias_.defined() ? bias_.to(dtype) : bias_);
+}
+
+Embedding::Embedding(int64_t classes, int64_t width, Rng& rng, const LayerOptions& options) {
+  parameter("weight", weight_, draw_weight({classes, width}, width, options.init, rng));
+  if (options.spectral_norm) norm_ = child("norm", std::make_shared<SpectralNorm>(weight_, 0, rng));
+}
+
+at::Tensor Embedding::forward(const at::Tensor& y) {
+  return rows_of_classes(norm_ ? norm_->forward(weight_) : weight_, y);
+}
+
+at::Tensor rows_of_classes(const at::Tensor& weight, const at::Tensor& y) {
+  if (!y.defined()) fail("this network is conditional: it needs a class label for every sample");
+  return at::embedding(weight, y);
+}
+
+}  // namespace obverse
