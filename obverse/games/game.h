@@ -41,6 +41,7 @@ class Round {
   /// Randomness for latents, noise and penalties' points.
   Rng& rng() { return rng_; }
 
+  int64_t batch = 0;    // samples in a real batch, and latents to draw for one
   int64_t number = 0;   // rounds played before this one
   double progress = 0;  // share of the run's images already seen, for schedules
 

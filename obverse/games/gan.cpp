@@ -68,8 +68,8 @@ Terms Gan::loss(const Phase& phase, Round& round) {
   return phase.name == "main" ? discriminator_loss(round) : penalty_loss(phase.name, round);
 }
 
-at::Tensor Gan::generate(const Batch& batch, Round& round) {
-  return generator_->forward(round.rng().normal({batch.x.size(0), shape_.z_dim}), batch.y);
+at::Tensor Gan::generate(const at::Tensor& y, Round& round) {
+  return generator_->forward(round.rng().normal({round.batch, shape_.z_dim}), y);
 }
 
 double Gan::strength(size_t penalty, const Round& round) const {
@@ -81,7 +81,7 @@ double Gan::strength(size_t penalty, const Round& round) const {
 // themselves shares their forward pass.
 Terms Gan::discriminator_loss(Round& round) {
   Batch real = round.next_batch();         // [N, ...], [N]
-  at::Tensor fake = generate(real, round);  // [N, ...]; G is frozen
+  at::Tensor fake = generate(real.y, round);  // [N, ...]; G is frozen
   std::vector<std::pair<size_t, at::Tensor>> points;
   for (size_t i = 0; i < options_.penalties.size(); ++i) {
     if (options_.penalties[i].interval > 1 || strength(i, round) == 0) continue;
@@ -107,11 +107,12 @@ Terms Gan::discriminator_loss(Round& round) {
   return terms;
 }
 
+// G minimises loss(D(x), D(G(z))); x is a fresh real batch, drawn only where the loss or the labels need one.
 Terms Gan::generator_loss(Round& round) {
   Batch real;
   at::Tensor real_logits;
-  real = round.next_batch();
-  const at::Tensor fake = generate(real, round);
+  if (loss_.generator_needs_real || shape_.classes > 0) real = round.next_batch();
+  const at::Tensor fake = generate(real.y, round);
   if (loss_.generator_needs_real) real_logits = discriminator_->forward(real.x, real.y);
   Terms terms;
   terms.add("main", loss_.generator(real_logits, discriminator_->forward(fake, real.y)).mean());
@@ -122,7 +123,7 @@ Terms Gan::penalty_loss(const std::string& name, Round& round) {
   const Penalty& penalty = find_row(penalty_table(), "penalty", name);
   const size_t i = &penalty - penalty_table().data();
   const Batch real = round.next_batch();
-  const at::Tensor fake = penalty.needs_fake ? generate(real, round) : at::Tensor();
+  const at::Tensor fake = penalty.needs_fake ? generate(real.y, round) : at::Tensor();
   const at::Tensor x = penalty.points(real.x, fake, round.rng()).requires_grad_();
   Terms terms;
   terms.add(name, strength(i, round) * penalty.value(x, discriminator_->forward(x, real.y)).mean());

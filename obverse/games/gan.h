@@ -43,7 +43,7 @@ class Gan : public Game {
   Terms discriminator_loss(Round& round);
   Terms generator_loss(Round& round);
   Terms penalty_loss(const std::string& name, Round& round);
-  at::Tensor generate(const Batch& batch, Round& round);
+  at::Tensor generate(const at::Tensor& y, Round& round);  // y: labels, or undefined
   double strength(size_t penalty, const Round& round) const;
 
   GanOptions options_;

@@ -1,0 +1,30 @@
+#include "obverse/cli/commands.h"
+
+namespace obverse {
+
+void setup_data(CLI::App& app);
+void setup_train(CLI::App& app);
+void setup_sample(CLI::App& app);
+void setup_eval(CLI::App& app);
+void setup_features(CLI::App& app);
+void setup_invert(CLI::App& app);
+void setup_report(CLI::App& app);
+void setup_list(CLI::App& app);
+void setup_completion(CLI::App& app);
+
+const std::vector<Command>& command_table() {
+  static const std::vector<Command> table = {
+      {"data", "look at, check and convert data sets", setup_data},
+      {"train", "train a recipe's model", setup_train},
+      {"sample", "make samples from a trained model", setup_sample},
+      {"eval", "measure a model's samples, or any two sets of them", setup_eval},
+      {"features", "train the small classifiers that metrics use", setup_features},
+      {"invert", "find the latent codes of images", setup_invert},
+      {"report", "write a run's report, one HTML file", setup_report},
+      {"list", "show what is known by name: losses, models, metrics, ...", setup_list},
+      {"completion", "print completions for bash", setup_completion},
+  };
+  return table;
+}
+
+}  // namespace obverse

@@ -1,0 +1,63 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "obverse/cli/commands.h"
+#include "obverse/core/engine.h"
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+
+namespace {
+
+constexpr int kUserError = 2, kBug = 70;
+
+// One line (a recipe may have several problems: a line each), never a stack of words.
+int report(const std::string& message) {
+  fmt::print(stderr, "obverse: {}\n", message);
+  return kUserError;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Obverse: adversarial generative models, from latent code to data and back.", "obverse");
+  app.set_version_flag("--version", "obverse 0.1.0");
+  app.require_subcommand(1);
+  for (const obverse::Command& command : obverse::command_table()) command.setup(*app.add_subcommand(command.name, command.help));
+  if (argc > 1 && argv[1][0] != '-' && !app.get_subcommand_no_throw(argv[1]))
+    return report(obverse::unknown_name("command", argv[1], obverse::names(obverse::command_table())));
+  if (argc == 1) {
+    fmt::print("{}", app.help());
+    return kUserError;
+  }
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForAllHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
+  } catch (const CLI::RuntimeError& status) {
+    return status.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    return report(fmt::format("{} (see obverse {} --help)", error.what(), argc > 1 && argv[1][0] != '-' ? argv[1] : ""));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    obverse::start_engine();
+    return run(argc, argv);
+  } catch (const obverse::UserError& error) {
+    return report(error.what());
+  } catch (const std::bad_alloc&) {
+    return report("out of memory: use a smaller batch, fewer samples or a smaller model");
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "obverse: a bug in obverse: {}\n", error.what());
+    return kBug;
+  }
+}

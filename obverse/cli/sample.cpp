@@ -1,0 +1,105 @@
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <filesystem>
+
+#include "obverse/cli/commands.h"
+#include "obverse/core/error.h"
+#include "obverse/games/recipe.h"
+#include "obverse/io/image.h"
+#include "obverse/io/npz.h"
+
+namespace obverse {
+namespace {
+
+struct SampleCommand {
+  std::string model, seeds = "0-63", grid, out, label;
+  double trunc = 1;
+  int64_t columns = 0;
+};
+
+uint64_t parse_seed(std::string_view text, const std::string& whole) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) fail("--seeds {}: '{}' is not a seed: write 0-63 or 1,2,5", whole, text);
+  return value;
+}
+
+// "0-3,7" -> 0 1 2 3 7
+std::vector<uint64_t> parse_seeds(const std::string& text) {
+  std::vector<uint64_t> seeds;
+  for (size_t start = 0; start <= text.size();) {
+    const size_t comma = std::min(text.find(',', start), text.size());
+    const std::string_view part = std::string_view(text).substr(start, comma - start);
+    const size_t dash = part.find('-');
+    const uint64_t first = parse_seed(part.substr(0, dash), text);
+    const uint64_t last = dash == std::string_view::npos ? first : parse_seed(part.substr(dash + 1), text);
+    if (last < first || last - first > 10'000'000) fail("--seeds {}: {} is not a range of at most ten million seeds", text, part);
+    for (uint64_t s = first; s <= last; ++s) seeds.push_back(s);
+    start = comma + 1;
+  }
+  return seeds;
+}
+
+// Labels of n samples: the class asked for, or classes in turn. Undefined for an unconditional model.
+at::Tensor choose_labels(const LatentModel& model, const std::string& wanted, int64_t n) {
+  if (model.classes() == 0) {
+    if (!wanted.empty()) fail("--class {}: {} is unconditional: it has no classes to choose from", wanted, model.name);
+    return {};
+  }
+  if (wanted.empty()) return at::arange(n, at::kLong).remainder(model.classes());
+  const auto& names = model.domain().classes;
+  const auto it = std::find(names.begin(), names.end(), wanted);
+  int64_t index = it - names.begin();
+  if (it == names.end()) {
+    const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), index);
+    if (error != std::errc() || *end != 0 || index < 0 || index >= model.classes())
+      fail("--class {}: not a class of {}: use 0 to {} or a class's name", wanted, model.name, model.classes() - 1);
+  }
+  return at::full({n}, index, at::kLong);
+}
+
+void run_sample(const SampleCommand& c) {
+  LoadedModel loaded = load_model(c.model);
+  LatentModel& model = *loaded.model;
+  const std::vector<uint64_t> seeds = parse_seeds(c.seeds);
+  const auto n = static_cast<int64_t>(seeds.size());
+  const at::Tensor x = decode_all(model, latents_for_seeds(model, seeds, c.trunc), choose_labels(model, c.label, n));
+  if (model.domain().kind == Domain::Kind::points) {
+    const std::string path = c.out.empty() ? "samples.npz" : c.out;
+    write_npz(path, {{"arr_0", x}});
+    fmt::print("{}\n", path);
+    return;
+  }
+  const at::Tensor bytes = to_bytes(x);
+  if (!c.out.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(c.out, error);
+    if (error) fail("{}: cannot make the folder ({})", c.out, error.message());
+    for (int64_t i = 0; i < n; ++i) write_png(fmt::format("{}/seed{:04}.png", c.out, seeds[static_cast<size_t>(i)]), bytes[i]);
+    fmt::print("{}: {} images\n", c.out, n);
+  }
+  const std::string grid = c.grid.empty() && c.out.empty() ? "samples.png" : c.grid;
+  if (!grid.empty()) {
+    write_png(grid, tile_images(bytes, c.columns));
+    fmt::print("{}\n", grid);
+  }
+}
+
+}  // namespace
+
+void setup_sample(CLI::App& app) {
+  auto c = std::make_shared<SampleCommand>();
+  app.add_option("model", c->model, "model file or run folder")->required();
+  app.add_option("--seeds", c->seeds, "list and ranges of seeds")->capture_default_str();
+  app.add_option("--trunc", c->trunc, "truncation psi: scales latents towards their mean")->check(CLI::Range(0.0, 10.0))->capture_default_str();
+  app.add_option("--class", c->label, "class of all samples, by name or number; else classes in turn");
+  app.add_option("--grid", c->grid, "one PNG with all samples")->type_name("OUT.png");
+  app.add_option("--columns", c->columns, "of the grid; 0: about square")->check(CLI::Range(0, 1000));
+  app.add_option("--out", c->out, "folder for one PNG a seed; for points, an .npz file")->type_name("DIR");
+  app.callback([c] { run_sample(*c); });
+}
+
+}  // namespace obverse

@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "obverse/cli/commands.h"
+#include "obverse/cli/train_hooks.h"
+#include "obverse/core/engine.h"
+#include "obverse/core/error.h"
+#include "obverse/io/files.h"
+#include "obverse/train/trainer.h"
+
+namespace obverse {
+namespace {
+
+std::atomic<bool> interrupted = false;
+extern "C" void on_signal(int) { interrupted = true; }
+
+struct TrainCommand {
+  std::string recipe, out = "runs", resume, precision;
+  std::vector<std::string> set;
+  int64_t seed = -1;
+  bool dry_run = false, quiet = false;
+  CLI::Option* resume_option = nullptr;
+};
+
+std::string duration(double seconds) {
+  const auto s = static_cast<int64_t>(seconds);
+  return s >= 3600 ? fmt::format("{}h{:02}m", s / 3600, s / 60 % 60) : fmt::format("{}m{:02}s", s / 60, s % 60);
+}
+
+void print_progress(const Progress& p, bool terminal) {
+  const double share = std::min(1.0, p.kimg / p.total_kimg);
+  std::string line = fmt::format("{:6.1f}/{:g} kimg {:3.0f} % {:5.0f} img/s, {} left", p.kimg, p.total_kimg, 100 * share,
+                                 p.images_per_second, duration(p.seconds_left));
+  for (const auto& [tag, label] : {std::pair{"Loss/D/loss", "D"}, {"Loss/G/loss", "G"}, {"Loss/scores/real", "real"},
+                                   {"Loss/scores/fake", "fake"}, {"Loss/encoder/loss", "E"}, {"Monitor/coverage", "coverage"}})
+    for (const Stats::Entry& entry : p.stats->entries())
+      if (entry.tag == tag) line += fmt::format("  {} {:.3f}", label, entry.mean());
+  if (terminal) {
+    constexpr int kWidth = 20;
+    const int full = static_cast<int>(share * kWidth);
+    fmt::print(stderr, "\r\033[K[{:=>{}}{:>{}}] {}", "", full, "", kWidth - full, line);
+  } else {
+    fmt::print(stderr, "{}\n", line);
+  }
+  std::fflush(stderr);
+}
+
+Recipe effective_recipe(const TrainCommand& c, const std::string& path) {
+  std::vector<std::string> overrides = c.set;
+  if (c.seed >= 0) overrides.push_back(fmt::format("train.seed={}", c.seed));
+  if (!c.precision.empty()) overrides.push_back(fmt::format("train.precision=\"{}\"", c.precision));
+  return read_recipe(path, overrides);
+}
+
+// The run to go on with, and its recipe; refused when the recipe given differs from the run's.
+RunFolder resumed_run(const TrainCommand& c, Recipe& recipe) {
+  std::string path = c.resume;
+  if (path.empty()) path = RunFolder::newest(c.out, c.recipe.empty() ? "" : effective_recipe(c, c.recipe).name);
+  RunFolder run = RunFolder::open(path);
+  recipe = read_recipe(run.file("recipe.toml"));
+  const bool given = !c.recipe.empty() || !c.set.empty() || c.seed >= 0 || !c.precision.empty();
+  if (given) {
+    Recipe wanted = effective_recipe(c, c.recipe.empty() ? run.file("recipe.toml") : c.recipe);
+    std::string differences;
+    for (const std::string& line : differing_options(wanted, recipe)) differences += (differences.empty() ? "" : "; ") + line;
+    if (!differences.empty())
+      fail("{}: was started with another recipe ({}): resume it without changes, or start a new run", path, differences);
+  }
+  return run;
+}
+
+void run_train(const TrainCommand& c) {
+  const bool resuming = c.resume_option->count() > 0;
+  if (c.recipe.empty() && !resuming) fail("train: name a recipe, for example recipes/fashion-mnist.toml, or --resume a run");
+  Recipe recipe;
+  std::optional<RunFolder> run;
+  if (resuming) run.emplace(resumed_run(c, recipe));
+  else recipe = effective_recipe(c, c.recipe);
+  const auto data = std::make_shared<const Dataset>(load_dataset(recipe.data, "train"));
+  if (data->size() < recipe.train.batch)
+    fail("{}: {} samples are fewer than one batch of {}: lower train.batch", recipe.data.source, data->size(), recipe.train.batch);
+  if (c.dry_run) {
+    const auto game = build_game(recipe, data->domain);
+    int64_t count = 0;
+    for (const auto& [name, tensor] : game->weights()) count += tensor.numel();
+    fmt::print("{}\n# {}: {} samples, {}\n# {} numbers in the networks\n", write_options(recipe), data->name, data->size(), data->domain.text(), count);
+    return;
+  }
+  if (const std::string warning = blas_warning(); !warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  if (!run) {
+    build_game(recipe, data->domain);  // a recipe that cannot be built leaves no folder behind
+    run.emplace(RunFolder::create(c.out, recipe.name));
+    write_file(run->file("recipe.toml"), write_options(recipe));
+  }
+  fmt::print(stderr, "{}\n{}: {} samples, {}\n{}\n", run->path(), data->name, data->size(), data->domain.text(), engine_summary());
+
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  const bool terminal = isatty(2) && !c.quiet;
+  TrainHooks hooks = metric_hooks(recipe, data);
+  hooks.progress = [&](const Progress& p) { if (!c.quiet) print_progress(p, terminal); };
+  hooks.finding = [&](const Finding& f) { fmt::print(stderr, "{}{}: {}: {}; {}\n", terminal ? "\n" : "", f.severity, f.cause, f.what, f.action); };
+  hooks.stop = &interrupted;
+  const Outcome outcome = train(recipe, data, *run, hooks);
+  if (terminal) fmt::print(stderr, "\n");
+  if (outcome == Outcome::interrupted)
+    fmt::print(stderr, "stopped and saved; go on with: obverse train --resume {}\n", run->path());
+  if (outcome == Outcome::gave_up) {
+    fmt::print(stderr, "gave up: {} says why; the last good state is in {}\n", run->file("findings.jsonl"), run->file("state"));
+    throw CLI::RuntimeError(1);
+  }
+  fmt::print("{}\n", run->path());
+}
+
+}  // namespace
+
+void setup_train(CLI::App& app) {
+  auto c = std::make_shared<TrainCommand>();
+  app.add_option("recipe", c->recipe, "TOML file, see recipes/");
+  app.add_option("--set", c->set, "change a key of the recipe: train.kimg=100")->type_name("KEY=VALUE")->expected(1)->take_all();
+  app.add_option("--out", c->out, "folder of runs")->capture_default_str();
+  c->resume_option = app.add_option("--resume", c->resume, "go on with this run, or with the newest of this recipe")->expected(0, 1)->type_name("RUN");
+  app.add_option("--seed", c->seed, "train.seed");
+  app.add_option("--precision", c->precision, "train.precision: auto, float32 or bfloat16");
+  app.add_flag("--dry-run", c->dry_run, "check everything and print the effective recipe");
+  app.add_flag("--quiet", c->quiet, "no progress");
+  app.callback([c] { run_train(*c); });
+}
+
+}  // namespace obverse

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "obverse/core/named_tensors.h"
+#include "obverse/recipe/optimiser_options.h"
+
+namespace obverse {
+
+/// Adam (Kingma 2015, algorithm 1). A parameter without a gradient is skipped and keeps its own step count.
+class Adam {
+ public:
+  Adam(NamedTensors parameters, const OptimiserOptions& options);
+
+  /// One step from the parameters' gradients, which are cleared. progress: for schedules. Returns the gradients' L2 norm.
+  double step(double progress);
+  double gradient_norm() const;
+  void clear_gradients();
+
+  /// Multiplies every later step size; lowered after a rollback.
+  double lr_factor = 1;
+  double lr(double progress) const { return lr_factor * options_.lr.at(progress); }
+
+  /// Moments and step counts, restored in place by copy_named. prefix: "generator.".
+  NamedTensors state(const std::string& prefix) const;
+  const NamedTensors& parameters() const { return parameters_; }
+
+ private:
+  NamedTensors parameters_;
+  OptimiserOptions options_;
+  std::vector<at::Tensor> first_, second_, steps_;  // steps_: int64 []
+};
+
+}  // namespace obverse

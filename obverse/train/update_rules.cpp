@@ -1,0 +1,73 @@
+#include "obverse/train/update_rules.h"
+
+#include <ATen/ATen.h>
+
+#include "obverse/core/autograd.h"
+
+namespace obverse {
+
+std::vector<Phase> due_phases(Game& game, int64_t round) {
+  std::vector<Phase> due;
+  for (const Phase& phase : game.phases())
+    if (round % phase.interval == 0) due.push_back(phase);
+  return due;
+}
+
+// Alternating play: each phase sees what the phases before it have learned.
+static void play_plain(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
+                       const TrainOptions&, const StepReport& report) {
+  for (const Phase& phase : due)
+    for (int64_t i = 0; i < phase.repeats; ++i) {
+      const std::vector<Terms> terms = game.gradients({phase}, round);
+      report(phase, terms.front(), optimisers.at(phase.player).step(round.progress));
+    }
+}
+
+static std::vector<at::Tensor> values(const NamedTensors& named) {
+  std::vector<at::Tensor> result;
+  for (const auto& [name, tensor] : named) result.push_back(tensor);
+  return result;
+}
+
+// Consensus optimisation, Mescheder 2017, algorithm 2: every player follows its own gradient plus weight times the gradient of
+// L = 1/2 ||v||^2, v the gradients of all players at once. Main phases are simultaneous; lazy phases follow as plain steps.
+static void play_consensus(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
+                           const TrainOptions& options, const StepReport& report) {
+  std::vector<Phase> together, after;
+  for (const Phase& phase : due) (phase.name == "main" ? together : after).push_back(phase);
+  for (const auto& [name, module] : game.modules()) module->track(true);
+  for (Player& p : game.players())
+    for (auto& [name, module] : p.modules) module->set_requires_grad(true);
+
+  std::vector<Terms> terms;
+  std::vector<std::vector<at::Tensor>> fields;  // a player's gradient, differentiable
+  std::vector<at::Tensor> everyone;
+  at::Tensor energy = at::zeros({});
+  for (const Phase& phase : together) {
+    const std::vector<at::Tensor> own = values(optimisers.at(phase.player).parameters());
+    terms.push_back(game.loss(phase, round));
+    fields.push_back(gradients(terms.back().total(), own, /*create_graph=*/true));
+    for (const at::Tensor& g : fields.back()) energy = energy + 0.5 * g.square().sum();
+    everyone.insert(everyone.end(), own.begin(), own.end());
+  }
+  const std::vector<at::Tensor> pull = gradients(energy, everyone);
+  size_t k = 0;
+  for (const auto& field : fields)
+    for (const at::Tensor& g : field) {
+      everyone[k].mutable_grad() = g.detach() + options.consensus_weight * pull[k];
+      ++k;
+    }
+  for (size_t i = 0; i < together.size(); ++i)
+    report(together[i], terms[i], optimisers.at(together[i].player).step(round.progress));
+  play_plain(game, after, round, optimisers, options, report);
+}
+
+const std::vector<UpdateRule>& update_table() {
+  static const std::vector<UpdateRule> table = {
+      {"plain", "Goodfellow 2014, algorithm 1: players step in turn", play_plain},
+      {"consensus", "Mescheder 2017, algorithm 2: plus the gradient of all gradients' squared norm", play_consensus},
+  };
+  return table;
+}
+
+}  // namespace obverse

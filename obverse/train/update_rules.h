@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "obverse/games/game.h"
+#include "obverse/recipe/train_options.h"
+#include "obverse/train/adam.h"
+
+namespace obverse {
+
+using Optimisers = std::map<std::string, Adam>;  // by player
+
+/// What an update rule tells of each step it took.
+using StepReport = std::function<void(const Phase& phase, const Terms& terms, double gradient_norm)>;
+
+/// Plays the phases due in this round: asks the game for gradients, steps the players' optimisers.
+struct UpdateRule {
+  std::string name, source;
+  void (*play)(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
+               const TrainOptions& options, const StepReport& report);
+};
+
+/// plain (phases one after the other) and consensus.
+const std::vector<UpdateRule>& update_table();
+
+/// The phases whose interval divides the round's number.
+std::vector<Phase> due_phases(Game& game, int64_t round);
+
+}  // namespace obverse
