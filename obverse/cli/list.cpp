@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "obverse/cli/commands.h"
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/games/recipe.h"
+#include "obverse/infer/invert.h"
+#include "obverse/losses/adversarial.h"
+#include "obverse/losses/penalties.h"
+#include "obverse/metrics/evaluate.h"
+#include "obverse/models/networks.h"
+#include "obverse/train/update_rules.h"
+
+namespace obverse {
+namespace {
+
+using Line = std::pair<std::string, std::string>;  // name, what it is
+
+struct Listing {
+  std::string name, help;
+  std::function<std::vector<Line>()> lines;
+};
+
+template <class Row>
+std::function<std::vector<Line>()> rows_of(const std::vector<Row>& (*table)()) {
+  return [table] {
+    std::vector<Line> lines;
+    for (const Row& row : table()) lines.emplace_back(row.name, row.source);
+    return lines;
+  };
+}
+
+// Every key of a recipe whose game is of the first kind, with its default and meaning.
+std::vector<Line> recipe_keys() {
+  Recipe recipe;
+  std::vector<Line> lines;
+  for (const OptionDoc& row : document_options(recipe)) {
+    std::string known;
+    for (const std::string& name : row.known) known += (known.empty() ? "" : ", ") + name;
+    lines.emplace_back(row.key, fmt::format("{} (default {}){}", row.doc, row.value, known.empty() ? "" : "; one of " + known));
+  }
+  return lines;
+}
+
+std::vector<Line> command_lines() {
+  std::vector<Line> lines;
+  for (const Command& command : command_table()) lines.emplace_back(command.name, command.help);
+  return lines;
+}
+
+const std::vector<Listing>& listings() {
+  static const std::vector<Listing> all = {
+      {"commands", "what obverse does", command_lines},
+      {"data", "data sets known by name", rows_of(dataset_table)},
+      {"games", "kinds of [game]", rows_of(game_table)},
+      {"generators", "kinds of [generator]", rows_of(generator_table)},
+      {"discriminators", "kinds of [discriminator]", rows_of(discriminator_table)},
+      {"encoders", "kinds of [encoder]", rows_of(encoder_table)},
+      {"losses", "values of game.loss", rows_of(adversarial_table)},
+      {"penalties", "tables under [game]", rows_of(penalty_table)},
+      {"updates", "values of train.update", rows_of(update_table)},
+      {"metrics", "for eval --metrics", rows_of(metric_table)},
+      {"methods", "for invert --method", rows_of(method_table)},
+      {"keys", "every key of a recipe", recipe_keys},
+  };
+  return all;
+}
+
+void run_list(const std::string& which, bool json) {
+  nlohmann::ordered_json result;
+  for (const Listing& listing : listings()) {
+    if (!which.empty() && listing.name != which) continue;
+    if (which.empty() && listing.name == "keys" && !json) continue;  // long; shown when asked for
+    if (!json) fmt::print("{}: {}\n", listing.name, listing.help);
+    size_t width = 0;
+    const std::vector<Line> lines = listing.lines();
+    for (const auto& [name, text] : lines) width = std::max(width, name.size());
+    for (const auto& [name, text] : lines) {
+      if (json) result[listing.name].push_back({{"name", name}, {"source", text}});
+      else fmt::print("  {:{}}  {}\n", name, width, text);
+    }
+    if (!json) fmt::print("\n");
+  }
+  if (json) fmt::print("{}\n", result.dump(1));
+}
+
+}  // namespace
+
+void setup_list(CLI::App& app) {
+  auto which = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
+  app.add_option("table", *which, "one of the tables; all when left out");
+  app.add_flag("--json", *json, "for programs");
+  app.callback([which, json] {
+    if (!which->empty()) find_row(listings(), "table", *which);
+    run_list(*which, *json);
+  });
+}
+
+}  // namespace obverse
