@@ -4,18 +4,20 @@
 
 namespace obverse {
 
-/// Endless shuffled batches; every epoch is a new permutation, batches run across epochs' borders. Deterministic given the
-/// Rng, and resumable: `state` holds the permutation's seed and the position.
+/// Endless shuffled batches; every epoch is a new permutation, batches run across epochs' borders. Deterministic given
+/// the Rng, and resumable: `state` holds the permutation's seed and the position.
 class BatchStream {
  public:
   /// Throws UserError when the data set is smaller than a batch.
   BatchStream(std::shared_ptr<const Dataset> data, int64_t batch, Rng rng);
   Batch next();
-  at::Tensor state() const;
+  at::Tensor state() const;  // uint8
+  /// Throws UserError when the state is damaged or of a data set of another size.
   void set_state(const at::Tensor& state);
   const Dataset& dataset() const { return *data_; }
 
  private:
+  void begin_epoch();
   std::shared_ptr<const Dataset> data_;
   int64_t batch_, position_ = 0;
   Rng rng_;

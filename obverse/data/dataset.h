@@ -15,8 +15,8 @@ namespace obverse {
 struct Domain {
   enum class Kind { image, points };
   Kind kind = Kind::image;
-  std::vector<int64_t> shape;      // of one sample: {C, H, W} for images in [-1, 1], {D} for points
-  int64_t levels = 256;            // of an image's channel; 0: continuous
+  std::vector<int64_t> shape;        // of one sample: {C, H, W} for images in [-1, 1], {D} for points
+  int64_t levels = 256;              // of an image's channel; 0: continuous
   std::vector<std::string> classes;  // class names; empty: no labels
   bool operator==(const Domain& o) const { return kind == o.kind && shape == o.shape && levels == o.levels; }
   std::string text() const;  // "1x28x28 images, 10 classes"
@@ -30,11 +30,11 @@ struct Batch {
 
 /// A data set held in memory: images as bytes, points as floats.
 struct Dataset {
-  std::string name;      // "fashion-mnist"
-  std::string split;     // "train" or "test"
+  std::string name;   // "fashion-mnist"
+  std::string split;  // "train" or "test"
   Domain domain;
-  at::Tensor samples;    // uint8 [N, C, H, W] for images, float32 [N, D] for points
-  at::Tensor labels;     // int64 [N] or undefined
+  at::Tensor samples;  // uint8 [N, C, H, W] for images, float32 [N, D] for points
+  at::Tensor labels;   // int64 [N] or undefined
 
   int64_t size() const { return samples.size(0); }
   /// rows: int64 [N]; returns these samples as floats of the domain.

@@ -6,8 +6,9 @@
 
 namespace obverse {
 
-/// Reads every array of a .npz (or the one of a .npy, called "arr_0"): uint8, int8..int64, bool, float16/32/64, C or Fortran
-/// order, NPY versions 1 to 3. Throws UserError naming the path (and the array) when damaged or of another type.
+/// Reads every array of a .npz (or the one of a .npy, called "arr_0"): uint8, int8..int64, bool, float16/32/64, C or
+/// Fortran order, NPY versions 1 to 3. Throws UserError naming the path (and the array) when damaged or of another
+/// type.
 NamedTensors read_npz(const std::string& path);
 
 /// Writes arrays as numpy.savez does, stored uncompressed, atomically.

@@ -1,0 +1,61 @@
+#include "obverse/data/batches.h"
+
+#include <ATen/ATen.h>
+
+#include <cstring>
+
+#include "obverse/core/error.h"
+
+namespace obverse {
+
+BatchStream::BatchStream(std::shared_ptr<const Dataset> data, int64_t batch, Rng rng)
+    : data_(std::move(data)), batch_(batch), rng_(std::move(rng)) {
+  if (batch_ < 1) fail("a batch of {} samples: use at least 1", batch_);
+  if (data_->size() < batch_)
+    fail("{}: {} samples are fewer than a batch of {}: lower train.batch or use more data", data_->name, data_->size(),
+         batch_);
+  begin_epoch();
+}
+
+void BatchStream::begin_epoch() {
+  epoch_state_ = rng_.state().clone();
+  order_ = rng_.permutation(data_->size());
+  position_ = 0;
+}
+
+Batch BatchStream::next() {
+  const int64_t left = std::min(batch_, data_->size() - position_);
+  at::Tensor rows = order_.slice(0, position_, position_ + left);
+  position_ += left;
+  if (left < batch_) {
+    begin_epoch();
+    rows = at::cat({rows, order_.slice(0, 0, batch_ - left)});
+    position_ = batch_ - left;
+  }
+  return data_->get(rows);
+}
+
+// The random state before the epoch's permutation was drawn, then the position and the data set's size.
+at::Tensor BatchStream::state() const {
+  const int64_t numbers[] = {position_, data_->size()};
+  at::Tensor tail = at::empty({sizeof(numbers)}, at::kByte);
+  std::memcpy(tail.data_ptr(), numbers, sizeof(numbers));
+  return at::cat({epoch_state_, tail});
+}
+
+void BatchStream::set_state(const at::Tensor& state) {
+  int64_t numbers[2];
+  const int64_t head = epoch_state_.numel();
+  if (state.scalar_type() != at::kByte || state.dim() != 1 || state.numel() != head + int64_t{sizeof(numbers)})
+    fail("the saved position in the data is damaged: start the run anew");
+  const at::Tensor plain = state.cpu().contiguous();
+  std::memcpy(numbers, plain.data_ptr<uint8_t>() + head, sizeof(numbers));
+  if (numbers[1] != data_->size() || numbers[0] < 0 || numbers[0] > numbers[1])
+    fail("{}: the run was on {} samples, now there are {}: resume with the same data", data_->name, numbers[1],
+         data_->size());
+  rng_.set_state(plain.slice(0, 0, head).clone());
+  begin_epoch();
+  position_ = numbers[0];
+}
+
+}  // namespace obverse

@@ -1,0 +1,92 @@
+#include "obverse/data/dataset.h"
+
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/data/named.h"
+#include "obverse/data/sources.h"
+#include "obverse/io/files.h"
+
+namespace obverse {
+
+std::string Domain::text() const {
+  const std::string what = kind == Kind::image ? fmt::format("{} images", fmt::join(shape, "x"))
+                                               : fmt::format("points in {} dimensions", shape.at(0));
+  return classes.empty() ? what : fmt::format("{}, {} classes", what, classes.size());
+}
+
+Batch Dataset::get(const at::Tensor& rows) const {
+  Batch batch;
+  batch.x = samples.index_select(0, rows).to(at::kFloat);
+  if (domain.kind == Domain::Kind::image) batch.x.div_(127.5).sub_(1);
+  if (labels.defined()) batch.y = labels.index_select(0, rows);
+  return batch;
+}
+
+Batch Dataset::head(int64_t n) const {
+  if (n > size()) fail("{}: {} samples wanted, the {} split has {}", name, n, split, size());
+  return get(at::arange(n < 0 ? size() : n, at::kLong));
+}
+
+Batch Dataset::draw(int64_t n, Rng& rng) const {
+  if (n > size()) fail("{}: {} samples wanted, the {} split has {}", name, n, split, size());
+  return get(rng.permutation(size()).slice(0, 0, n));
+}
+
+std::string Dataset::hash() const {
+  const auto content = [](const at::Tensor& t) {
+    const at::Tensor plain = t.contiguous();
+    return fmt::format("{}[{}]{}", c10::toString(plain.scalar_type()), fmt::join(plain.sizes().vec(), ","),
+                       sha256(plain.data_ptr(), plain.nbytes()));
+  };
+  return sha256(content(samples) + (labels.defined() ? content(labels) : ""));
+}
+
+void DataOptions::describe(Fields& f) {
+  f("source", source, "a data set known by name, or a path: a folder of PNG or JPEG, a .zip, a .npz, an IDX file");
+  f("path", path, "where a named data set lies, if not in its usual place");
+  f("size", size, "crop images to a square in the middle and resize them to size x size; 0: as they are",
+    Range{0, 4096});
+  f("labels", labels, "use labels where there are any");
+  f("limit", limit, "use only the first samples of the training split; 0: all", kNotNegative);
+}
+
+const std::vector<DatasetRow>& dataset_table() {
+  static const std::vector<DatasetRow> table = {
+      {"fashion-mnist", "Xiao 2017: 60,000 + 10,000 grey images of garments, 28x28, 10 classes", load_fashion_mnist},
+      {"mnist", "LeCun 1998: 60,000 + 10,000 grey images of digits, 28x28, 10 classes", load_mnist},
+      {"stacked-mnist", "Metz 2017: three random MNIST digits as red, green and blue, 1000 classes",
+       load_stacked_mnist},
+      {"ring", "Srivastava 2017 (VEEGAN): 8 Gaussians of std 0.01 on a circle of radius 1", load_ring},
+      {"grid", "Srivastava 2017 (VEEGAN): 25 Gaussians of std 0.05 at {-4, -2, 0, 2, 4}^2", load_grid},
+      {"swiss-roll", "Grathwohl 2019 (FFJORD): t (cos t, sin t) plus noise of std 1, over 5; t in [1.5 pi, 4.5 pi]",
+       load_swiss_roll},
+  };
+  return table;
+}
+
+static bool looks_like_path(const std::string& source) {
+  return source.find_first_of("/.") != std::string::npos || std::filesystem::exists(source);
+}
+
+static void keep_first(Dataset& data, int64_t n) {
+  data.samples = data.samples.slice(0, 0, n);
+  if (data.labels.defined()) data.labels = data.labels.slice(0, 0, n);
+}
+
+Dataset load_dataset(const DataOptions& options, const std::string& split) {
+  if (split != "train" && split != "test") fail("unknown split '{}': use train or test", split);
+  const bool path = looks_like_path(options.source);
+  Dataset data =
+      path ? load_path(options, split) : find_row(dataset_table(), "data set", options.source).load(options, split);
+  data.split = split;
+  if (!options.labels) data.labels = at::Tensor(), data.domain.classes.clear();
+  if (options.limit > 0 && options.limit < data.size() && split == "train") keep_first(data, options.limit);
+  return data;
+}
+
+}  // namespace obverse

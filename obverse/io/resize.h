@@ -1,0 +1,15 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace obverse {
+
+/// Antialiased bicubic resizing (Keys 1981, a = -0.5; the kernel widens when shrinking), rows and then columns, each
+/// rounded to bytes: bit for bit what Pillow's Image.resize(..., BICUBIC) gives.
+/// x: uint8 [N, C, H, W]; returns uint8 [N, C, height, width].
+at::Tensor resize_bicubic(const at::Tensor& x, int64_t height, int64_t width);
+
+/// Cuts the largest square from the middle and resizes it. x: uint8 [N, C, H, W]; returns uint8 [N, C, size, size].
+at::Tensor resize_square(const at::Tensor& x, int64_t size);
+
+}  // namespace obverse
