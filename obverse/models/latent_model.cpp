@@ -1,0 +1,52 @@
+#include "obverse/models/latent_model.h"
+
+#include <ATen/ATen.h>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
+
+namespace obverse {
+
+at::Tensor LatentModel::encode(const at::Tensor&, const at::Tensor&) {
+  fail("{}: the model has no encoder: infer latents by optimisation, or train an encoder for it", name);
+}
+
+at::Tensor LatentModel::features(const at::Tensor&) {
+  fail("{}: the model has no discriminator to take features from", name);
+}
+
+at::Tensor latents_for_seeds(const LatentModel& model, const std::vector<uint64_t>& seeds, double trunc) {
+  const std::vector<int64_t> shape = model.spaces().at(0).shape;
+  std::vector<at::Tensor> codes;
+  for (const uint64_t seed : seeds) codes.push_back(seeded_normal(seed, shape));
+  if (codes.empty()) fail("no seeds were given");
+  return at::stack(codes) * trunc;
+}
+
+// Rows [begin, begin + size) of x, repeating the last one where there are no more.
+static at::Tensor slice_padded(const at::Tensor& x, int64_t begin, int64_t size) {
+  return x.index_select(0, at::arange(begin, begin + size, at::kLong).clamp_max(x.size(0) - 1));
+}
+
+at::Tensor decode_all(LatentModel& model, const at::Tensor& code, const at::Tensor& y, int64_t slice) {
+  return without_grad([&] {
+    std::vector<at::Tensor> images;
+    for (int64_t begin = 0; begin < code.size(0); begin += slice) {
+      const at::Tensor labels = y.defined() ? slice_padded(y, begin, slice) : y;
+      const at::Tensor x = model.decode(slice_padded(code, begin, slice), labels);
+      images.push_back(x.narrow(0, 0, std::min(slice, code.size(0) - begin)));
+    }
+    if (images.empty()) fail("no latent codes were given");
+    return at::cat(images);
+  });
+}
+
+Batch sample(LatentModel& model, int64_t n, Rng& rng) {
+  std::vector<int64_t> shape = model.spaces().at(0).shape;
+  shape.insert(shape.begin(), n);
+  const at::Tensor z = rng.normal(shape);
+  const at::Tensor y = model.classes() > 0 ? rng.integers(model.classes(), {n}) : at::Tensor();
+  return {decode_all(model, z, y), y};
+}
+
+}  // namespace obverse

@@ -1,0 +1,125 @@
+#include <ATen/ATen.h>
+
+#include "obverse/layers/activation.h"
+#include "obverse/layers/batch_norm.h"
+#include "obverse/models/heads.h"
+#include "obverse/models/zoo.h"
+
+namespace obverse {
+namespace {
+
+struct MlpOptions : Options {
+  std::vector<int64_t> widths = {128, 128, 128};
+  std::string activation = "leaky_relu";
+  bool batch_norm = false;
+  bool spectral_norm = false;
+  void describe(Fields& f) override {
+    f("widths", widths, "hidden layers, from input to output", {1, 65536});
+    f("activation", activation, "after each hidden layer", names(activation_table()));
+    f("batch_norm", batch_norm, "normalise each hidden layer over the batch");
+    f("spectral_norm", spectral_norm, "divide each weight by its largest singular value");
+  }
+};
+
+int64_t numbers(const Domain& domain) {
+  int64_t result = 1;
+  for (const int64_t size : domain.shape) result *= size;
+  return result;
+}
+
+/// Hidden layers: linear, batch norm where asked for, activation.
+class Trunk : public Module {
+ public:
+  Trunk(const MlpOptions& options, int64_t inputs, Rng& rng)
+      : activation_(find_row(activation_table(), "activation", options.activation)) {
+    const LayerOptions layer{!options.batch_norm, Init::he(), options.spectral_norm};
+    for (const int64_t width : options.widths) {
+      const std::string index = std::to_string(layers_.size());
+      layers_.push_back(child("linear" + index, std::make_shared<Linear>(inputs, width, rng, layer)));
+      if (options.batch_norm) norms_.push_back(child("norm" + index, std::make_shared<BatchNorm>(width)));
+      inputs = width;
+    }
+    outputs_ = inputs;
+  }
+  int64_t outputs() const { return outputs_; }
+  at::Tensor forward(at::Tensor x) {  // [N, inputs] -> [N, outputs]
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      x = layers_[i]->forward(x);
+      if (!norms_.empty()) x = norms_[i]->forward(x);
+      x = activation_.apply(x);
+    }
+    return x;
+  }
+
+ private:
+  Activation activation_;
+  int64_t outputs_ = 0;
+  std::vector<std::shared_ptr<Linear>> layers_;
+  std::vector<std::shared_ptr<BatchNorm>> norms_;
+};
+
+class MlpGenerator : public Generator {
+ public:
+  MlpGenerator(const MlpOptions& options, const NetworkShape& shape, Rng& rng) : domain_(shape.domain) {
+    code_ = child("code", std::make_shared<LabelledCode>(shape.z_dim, shape.classes, shape.classes, rng));
+    trunk_ = child("trunk", std::make_shared<Trunk>(options, code_->size(), rng));
+    out_ = child("out", std::make_shared<Linear>(trunk_->outputs(), numbers(domain_), rng,
+                                                 LayerOptions{true, Init::he(1), options.spectral_norm}));
+  }
+  at::Tensor forward(const at::Tensor& z, const at::Tensor& y) override {
+    const at::Tensor x = full_precision(out_->forward(trunk_->forward(code_->forward(z, y))));
+    if (domain_.kind == Domain::Kind::points) return x;
+    std::vector<int64_t> sizes = domain_.shape;
+    sizes.insert(sizes.begin(), x.size(0));
+    return x.tanh().view(sizes);
+  }
+
+ private:
+  Domain domain_;
+  std::shared_ptr<LabelledCode> code_;
+  std::shared_ptr<Trunk> trunk_;
+  std::shared_ptr<Linear> out_;
+};
+
+class MlpDiscriminator : public Discriminator {
+ public:
+  MlpDiscriminator(const MlpOptions& options, const NetworkShape& shape, Rng& rng) {
+    trunk_ = child("trunk", std::make_shared<Trunk>(options, numbers(shape.domain), rng));
+    head_ = child("head", std::make_shared<LogitHead>(trunk_->outputs(), shape.classes, rng,
+                                                      LayerOptions{true, Init::he(1), options.spectral_norm}));
+  }
+  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(x.flatten(1))); }
+  at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
+
+ private:
+  std::shared_ptr<Trunk> trunk_;
+  std::shared_ptr<LogitHead> head_;
+};
+
+class MlpEncoder : public Encoder {
+ public:
+  MlpEncoder(const MlpOptions& options, const NetworkShape& shape, Rng& rng) {
+    trunk_ = child("trunk", std::make_shared<Trunk>(options, numbers(shape.domain), rng));
+    head_ = child("head", std::make_shared<CodeHead>(trunk_->outputs(), shape.z_dim, shape.classes, rng,
+                                                     LayerOptions{true, Init::he(1), options.spectral_norm}));
+  }
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) override {
+    return head_->forward(full_precision(trunk_->forward(x.flatten(1))), y);
+  }
+
+ private:
+  std::shared_ptr<Trunk> trunk_;
+  std::shared_ptr<CodeHead> head_;
+};
+
+constexpr const char* kSource = "multilayer perceptron on points or flattened images; Goodfellow 2014";
+
+}  // namespace
+
+NetworkRow<Generator> mlp_generator() { return network_row<Generator, MlpGenerator, MlpOptions>("mlp", kSource); }
+NetworkRow<Discriminator> mlp_discriminator() {
+  return network_row<Discriminator, MlpDiscriminator, MlpOptions>("mlp", kSource);
+}
+NetworkRow<Encoder> mlp_encoder() { return network_row<Encoder, MlpEncoder, MlpOptions>("mlp", kSource); }
+
+}  // namespace obverse

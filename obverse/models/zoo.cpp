@@ -1,0 +1,27 @@
+#include "obverse/models/zoo.h"
+
+namespace obverse {
+
+const std::vector<NetworkRow<Generator>>& generator_table() {
+  static const std::vector<NetworkRow<Generator>> table = {mlp_generator(), dcgan_generator(), r3gan_generator()};
+  return table;
+}
+
+const std::vector<NetworkRow<Discriminator>>& discriminator_table() {
+  static const std::vector<NetworkRow<Discriminator>> table = {mlp_discriminator(), dcgan_discriminator(),
+                                                               r3gan_discriminator()};
+  return table;
+}
+
+const std::vector<NetworkRow<Encoder>>& encoder_table() {
+  static const std::vector<NetworkRow<Encoder>> table = {mlp_encoder(), dcgan_encoder(), r3gan_encoder()};
+  return table;
+}
+
+void need_images(const char* architecture, const NetworkShape& shape) {
+  if (shape.domain.kind != Domain::Kind::image)
+    fail("{} works on images, the data are points of {} numbers: use kind = \"mlp\"", architecture,
+         shape.domain.shape.at(0));
+}
+
+}  // namespace obverse

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/models/networks.h"
+
+namespace obverse {
+
+// The networks of each file, as rows of the tables in zoo.cpp.
+NetworkRow<Generator> mlp_generator();
+NetworkRow<Discriminator> mlp_discriminator();
+NetworkRow<Encoder> mlp_encoder();
+NetworkRow<Generator> dcgan_generator();
+NetworkRow<Discriminator> dcgan_discriminator();
+NetworkRow<Encoder> dcgan_encoder();
+NetworkRow<Generator> r3gan_generator();
+NetworkRow<Discriminator> r3gan_discriminator();
+NetworkRow<Encoder> r3gan_encoder();
+
+/// The row of an architecture `Net(const NetOptions&, const NetworkShape&, Rng&)` in the role of `Role`.
+template <class Role, class Net, class NetOptions>
+NetworkRow<Role> network_row(std::string name, std::string source) {
+  return {std::move(name), std::move(source),
+          []() -> std::shared_ptr<Options> { return std::make_shared<NetOptions>(); },
+          [](const Options& options, const NetworkShape& shape, Rng& rng) -> std::shared_ptr<Role> {
+            return std::make_shared<Net>(dynamic_cast<const NetOptions&>(options), shape, rng);
+          }};
+}
+
+/// Throws UserError when the data are not images. architecture: its name in messages.
+void need_images(const char* architecture, const NetworkShape& shape);
+
+}  // namespace obverse

@@ -1,0 +1,258 @@
+#include "obverse/models/networks.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
+
+namespace obverse {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int64_t kBatch = 4;
+
+NetworkShape images(int64_t channels, int64_t size, int64_t classes = 0) {
+  return {{Domain::Kind::image, {channels, size, size}}, 16, classes};
+}
+NetworkShape plane(int64_t classes = 0) { return {{Domain::Kind::points, {2}, 0}, 16, classes}; }
+
+std::vector<NetworkShape> every_shape() {
+  return {images(1, 28), images(3, 32), images(1, 28, 3), plane(), plane(3)};
+}
+
+std::vector<int64_t> batch_shape(const NetworkShape& shape) {
+  std::vector<int64_t> sizes = shape.domain.shape;
+  sizes.insert(sizes.begin(), kBatch);
+  return sizes;
+}
+
+at::Tensor labels(const NetworkShape& shape) {
+  return shape.classes > 0 ? at::arange(kBatch, at::kLong) % shape.classes : at::Tensor();
+}
+
+/// Two things that every network has, whatever its role: an input, and a forward pass.
+at::Tensor input_of(const Generator&, const NetworkShape& shape, Rng& rng) { return rng.normal({kBatch, shape.z_dim}); }
+template <class Critic>
+at::Tensor input_of(const Critic&, const NetworkShape& shape, Rng& rng) {
+  return rng.normal(batch_shape(shape)).tanh();
+}
+std::vector<int64_t> output_shape(const Generator&, const NetworkShape& shape) { return batch_shape(shape); }
+std::vector<int64_t> output_shape(const Discriminator&, const NetworkShape&) { return {kBatch}; }
+std::vector<int64_t> output_shape(const Encoder&, const NetworkShape& shape) { return {kBatch, shape.z_dim}; }
+
+template <class Network>
+struct Zoo;
+template <>
+struct Zoo<Generator> {
+  static const auto& table() { return generator_table(); }
+};
+template <>
+struct Zoo<Discriminator> {
+  static const auto& table() { return discriminator_table(); }
+};
+template <>
+struct Zoo<Encoder> {
+  static const auto& table() { return encoder_table(); }
+};
+
+template <class Network>
+std::shared_ptr<Network> make(const NetworkRow<Network>& row, const NetworkShape& shape, uint64_t seed = 1) {
+  Rng rng(seed, "initialisation");
+  return row.build(*row.options(), shape, rng);
+}
+
+/// Whether the architecture is for such data at all: only mlp takes points.
+template <class Network>
+bool supports(const NetworkRow<Network>& row, const NetworkShape& shape) {
+  return shape.domain.kind == Domain::Kind::image || row.name == "mlp";
+}
+
+/// Calls f(row, shape) for every row of the table and every shape it supports.
+template <class Network, class F>
+void for_every_network(const F& f) {
+  for (const auto& row : Zoo<Network>::table())
+    for (const NetworkShape& shape : every_shape()) {
+      if (!supports(row, shape)) continue;
+      SCOPED_TRACE(row.name + " for " + std::to_string(shape.domain.shape.back()) + " wide data, " +
+                   std::to_string(shape.classes) + " classes");
+      f(row, shape);
+    }
+}
+
+/// A zero last layer would hide what lies before it.
+void stir(Module& module, Rng& rng) {
+  without_grad([&] {
+    for (const auto& [name, tensor] : module.parameters())
+      if (tensor.abs().max().item<double>() == 0) tensor.copy_(rng.normal(tensor.sizes()) * 0.1);
+    return 0;
+  });
+}
+
+NamedTensors copies(const NamedTensors& tensors) {
+  NamedTensors result;
+  for (const auto& [name, tensor] : tensors) result.emplace_back(name, tensor.detach().clone());
+  return result;
+}
+
+void expect_same(const NamedTensors& a, const NamedTensors& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].first, b[i].first);
+    EXPECT_TRUE(at::equal(a[i].second, b[i].second)) << a[i].first;
+  }
+}
+
+double relative_error(const at::Tensor& a, const at::Tensor& b) {
+  return ((a - b).norm() / b.norm()).item<double>();
+}
+
+template <class Network>
+class EveryNetwork : public ::testing::Test {};
+using Roles = ::testing::Types<Generator, Discriminator, Encoder>;
+TYPED_TEST_SUITE(EveryNetwork, Roles);
+
+TYPED_TEST(EveryNetwork, IsNamedOnceAndHasASource) {
+  std::set<std::string> seen;
+  for (const auto& row : Zoo<TypeParam>::table()) {
+    EXPECT_TRUE(seen.insert(row.name).second) << row.name;
+    EXPECT_FALSE(row.source.empty()) << row.name;
+    EXPECT_NE(row.options(), nullptr) << row.name;
+  }
+}
+
+TYPED_TEST(EveryNetwork, GivesFiniteFloat32OfTheStatedShape) {
+  for_every_network<TypeParam>([](const auto& row, const NetworkShape& shape) {
+    const auto network = make(row, shape);
+    Rng rng(2);
+    const at::Tensor out = network->forward(input_of(*network, shape, rng), labels(shape));
+    EXPECT_EQ(out.sizes(), at::IntArrayRef(output_shape(*network, shape)));
+    EXPECT_EQ(out.scalar_type(), at::kFloat);
+    EXPECT_TRUE(out.isfinite().all().template item<bool>());
+  });
+}
+
+TYPED_TEST(EveryNetwork, IsReachedByTheGradientInEveryParameter) {
+  for_every_network<TypeParam>([](const auto& row, const NetworkShape& shape) {
+    const auto network = make(row, shape);
+    Rng rng(2);
+    stir(*network, rng);
+    const at::Tensor out = network->forward(input_of(*network, shape, rng), labels(shape));
+    (out * rng.normal(out.sizes())).sum().backward();
+    for (const auto& [name, parameter] : network->parameters()) {
+      ASSERT_TRUE(parameter.grad().defined()) << name;
+      EXPECT_TRUE(parameter.grad().isfinite().all().template item<bool>()) << name;
+      EXPECT_GT(parameter.grad().abs().max().template item<double>(), 0) << name;
+    }
+  });
+}
+
+TYPED_TEST(EveryNetwork, HasTheSameUniqueNamesAndWeightsForTheSameSeed) {
+  for_every_network<TypeParam>([](const auto& row, const NetworkShape& shape) {
+    const auto a = make(row, shape, 5), b = make(row, shape, 5), c = make(row, shape, 6);
+    expect_same(a->state(), b->state());
+    std::set<std::string> seen;
+    for (const auto& [name, tensor] : a->state()) EXPECT_TRUE(seen.insert(name).second) << name;
+    EXPECT_FALSE(at::equal(a->parameters()[0].second, c->parameters()[0].second));
+  });
+}
+
+TYPED_TEST(EveryNetwork, ComputesTheSameAfterItsStateIsCopied) {
+  for_every_network<TypeParam>([](const auto& row, const NetworkShape& shape) {
+    const auto a = make(row, shape, 5), b = make(row, shape, 6);
+    Rng rng(2);
+    const at::Tensor in = input_of(*a, shape, rng), y = labels(shape);
+    a->forward(in, y);  // moves statistics
+    copy_named(b->state(), a->state(), "test");
+    a->train(false);
+    b->train(false);
+    EXPECT_TRUE(at::equal(a->forward(in, y), b->forward(in, y)));
+  });
+}
+
+TYPED_TEST(EveryNetwork, LeavesItsBuffersAloneUnlessItTracks) {
+  for_every_network<TypeParam>([](const auto& row, const NetworkShape& shape) {
+    const auto network = make(row, shape);
+    Rng rng(2);
+    const at::Tensor in = input_of(*network, shape, rng), y = labels(shape);
+    const NamedTensors before = copies(network->buffers());
+    network->track(false);
+    network->forward(in, y);
+    network->track(true);
+    network->train(false);
+    network->forward(in, y);
+    expect_same(network->buffers(), before);
+  });
+}
+
+TYPED_TEST(EveryNetwork, IsCloseToFloat32InBfloat16) {
+  for_every_network<TypeParam>([](const auto& row, const NetworkShape& shape) {
+    const auto network = make(row, shape);
+    Rng rng(2);
+    stir(*network, rng);
+    const at::Tensor in = input_of(*network, shape, rng), y = labels(shape);
+    const at::Tensor exact = network->forward(in, y);
+    Placement half;
+    half.compute = at::kBFloat16;
+    network->set_placement(half);
+    const at::Tensor rounded = network->forward(in, y);
+    EXPECT_EQ(rounded.scalar_type(), at::kFloat);
+    EXPECT_LT(relative_error(rounded, exact), 0.05);  // bfloat16 has 8 bits: 0.4 % an operation
+  });
+}
+
+TYPED_TEST(EveryNetwork, DependsOnTheClassAndDemandsALabel) {
+  for_every_network<TypeParam>([](const auto& row, const NetworkShape& shape) {
+    if (shape.classes == 0) return;
+    const auto network = make(row, shape);
+    Rng rng(2);
+    stir(*network, rng);
+    if (std::is_same_v<TypeParam, Generator>)  // conditional batch norm starts equal for all classes
+      without_grad([&] {
+        for (const auto& [name, tensor] : network->parameters()) tensor.add_(rng.normal(tensor.sizes()) * 0.01);
+        return 0;
+      });
+    network->train(false);
+    const at::Tensor in = input_of(*network, shape, rng);
+    const at::Tensor a = network->forward(in, at::zeros({kBatch}, at::kLong));
+    const at::Tensor b = network->forward(in, at::ones({kBatch}, at::kLong));
+    EXPECT_GT((a - b).abs().max().template item<double>(), 1e-6);
+    EXPECT_THROW(network->forward(in, {}), UserError);
+  });
+}
+
+TYPED_TEST(EveryNetwork, RefusesDataItIsNotMadeFor) {
+  for (const auto& row : Zoo<TypeParam>::table()) {
+    if (supports(row, plane())) continue;
+    try {
+      make(row, plane());
+      FAIL() << row.name;
+    } catch (const UserError& e) {
+      EXPECT_THAT(e.what(), HasSubstr("points of 2 numbers"));
+    }
+  }
+}
+
+TYPED_TEST(EveryNetwork, ComputesInFloat64AsInFloat32) {
+  for_every_network<TypeParam>([](const auto& row, const NetworkShape& shape) {
+    const auto network = make(row, shape);
+    Rng rng(2);
+    stir(*network, rng);
+    const at::Tensor in = input_of(*network, shape, rng), y = labels(shape);
+    const at::Tensor single = network->forward(in, y);
+    Placement wide;
+    wide.compute = at::kDouble;
+    network->set_placement(wide);
+    network->to_dtype(at::kDouble);
+    const at::Tensor exact = network->forward(in.to(at::kDouble), y);
+    EXPECT_EQ(exact.scalar_type(), at::kDouble);
+    EXPECT_LT(relative_error(single.to(at::kDouble), exact), 1e-4);
+  });
+}
+
+}  // namespace
+}  // namespace obverse
