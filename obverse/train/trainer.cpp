@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/engine.h"

@@ -1,0 +1,115 @@
+#include "obverse/train/update_rules.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "obverse/core/table.h"
+#include "toy_game.h"
+
+namespace obverse {
+namespace {
+
+using testing::ScalarGame;
+
+const std::vector<Phase> kBothMain = {{"discriminator"}, {"generator"}};
+
+Optimisers optimisers_of(Game& game) {
+  Optimisers result;
+  for (Player& player : game.players()) result.emplace(player.name, Adam(player.parameters(), player.optimiser));
+  return result;
+}
+
+OptimiserOptions steps_of(double lr) {
+  OptimiserOptions options;
+  options.lr = lr;
+  options.beta1 = 0;
+  options.beta2 = 0.999;
+  return options;
+}
+
+void play(const std::string& rule, Game& game, int64_t rounds, const TrainOptions& options, const StepReport& report) {
+  Optimisers optimisers = optimisers_of(game);
+  Rng rng(0);
+  for (int64_t i = 0; i < rounds; ++i) {
+    Round round([] { return Batch{}; }, rng);
+    round.number = i;
+    round.progress = static_cast<double>(i) / static_cast<double>(rounds);
+    find_row(update_table(), "update rule", rule).play(game, due_phases(game, i), round, optimisers, options, report);
+  }
+}
+
+// min_a max_b a b: the gradient field turns around the equilibrium (0, 0) and never points at it.
+at::Tensor bilinear(const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
+  return phase.player == "discriminator" ? a * b : -a * b;
+}
+
+double distance(const ScalarGame& game) { return std::hypot(game.a->w.item<double>(), game.b->w.item<double>()); }
+
+TEST(UpdateRules, ConsensusConvergesOnTheBilinearGameWherePlainPlayDoesNot) {
+  OptimiserOptions falling = steps_of(0.05);
+  falling.lr = Schedule(0.05, 0.0005);
+  TrainOptions options;
+  options.consensus_weight = 10;
+  ScalarGame plain(1, 1, kBothMain, bilinear, falling), consensus(1, 1, kBothMain, bilinear, falling);
+  play("plain", plain, 2000, options, [](auto&&...) {});
+  play("consensus", consensus, 2000, options, [](auto&&...) {});
+  EXPECT_GT(distance(plain), 0.5);
+  EXPECT_LT(distance(consensus), 0.02);
+}
+
+// L_a = a^2 b, L_b = a b^2 at (2, 3): v = (2ab, 2ab) = (12, 12); energy E = 4 a^2 b^2, dE/da = 8 a b^2 = 144,
+// dE/db = 8 a^2 b = 96. With weight 0.5 the gradients are 12 + 72 and 12 + 48.
+TEST(UpdateRules, ConsensusAddsTheGradientOfHalfTheSquaredGradientNorm) {
+  std::map<std::string, double> norms;
+  TrainOptions options;
+  options.consensus_weight = 0.5;
+  ScalarGame game(2, 3, kBothMain, [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
+    return phase.player == "discriminator" ? a * a * b : a * b * b; }, steps_of(1e-3));
+  play("consensus", game, 1, options, [&](const Phase& phase, const Terms&, double norm) { norms[phase.player] = norm; });
+  EXPECT_NEAR(norms["discriminator"], 84, 1e-4);
+  EXPECT_NEAR(norms["generator"], 60, 1e-4);
+}
+
+TEST(UpdateRules, ALazyPhaseIsAStepOfItsOwnOnTheSharedOptimiserEveryIntervalRounds) {
+  std::map<std::string, int> played;
+  ScalarGame game(1, 1, {{"discriminator"}, {"discriminator", "r1", 4}, {"generator"}}, [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
+    return phase.player == "discriminator" ? a * a : b * b; }, steps_of(1e-3));
+  Optimisers optimisers = optimisers_of(game);
+  Rng rng(0);
+  for (int64_t i = 0; i < 9; ++i) {
+    Round round([] { return Batch{}; }, rng);
+    round.number = i;
+    find_row(update_table(), "update rule", "plain").play(game, due_phases(game, i), round, optimisers, {},
+        [&](const Phase& phase, const Terms&, double) { ++played[phase.player + "/" + phase.name]; });
+  }
+  EXPECT_EQ(played["discriminator/main"], 9);
+  EXPECT_EQ(played["discriminator/r1"], 3);  // rounds 0, 4, 8
+  EXPECT_EQ(played["generator/main"], 9);
+  const NamedTensors state = optimisers.at("discriminator").state("");
+  EXPECT_EQ(find_tensor(state, "discriminator.w.steps", "").item<int64_t>(), 12);
+}
+
+TEST(UpdateRules, OnlyThePlayerOfThePhaseRequiresGradients) {
+  ScalarGame game(1, 1, kBothMain, [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
+    EXPECT_EQ(a.requires_grad(), phase.player == "discriminator");
+    EXPECT_EQ(b.requires_grad(), phase.player == "generator");
+    return bilinear(phase, a, b, *static_cast<Round*>(nullptr)); }, steps_of(1e-3));
+  play("plain", game, 1, {}, [](auto&&...) {});
+}
+
+TEST(Round, ReplayHandsOutTheSameBatchesAndRandomness) {
+  Rng rng(3), data(4);
+  Round round([&] { return Batch{data.normal({2}), {}}; }, rng);
+  round.record();
+  const Batch first = round.next_batch(), second = round.next_batch();
+  const at::Tensor z = round.rng().normal({5});
+  round.replay();
+  EXPECT_TRUE(at::equal(round.next_batch().x, first.x));
+  EXPECT_TRUE(at::equal(round.next_batch().x, second.x));
+  EXPECT_TRUE(at::equal(round.rng().normal({5}), z));
+}
+
+}  // namespace
+}  // namespace obverse
