@@ -8,7 +8,7 @@ namespace obverse {
 
 // One filter a channel: [C, 1, 3, 3], summing to 1.
 static at::Tensor filter(const at::Tensor& x) {
-  const at::Tensor line = at::tensor({0.25, 0.5, 0.25}, x.options().requires_grad(false));
+  const at::Tensor line = at::tensor({0.25, 0.5, 0.25}).to(x.scalar_type());  // exact even in bfloat16
   return at::outer(line, line).expand({x.size(1), 1, 3, 3}).contiguous();
 }
 
