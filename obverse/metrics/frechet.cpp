@@ -1,0 +1,69 @@
+#include "obverse/metrics/frechet.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "obverse/core/error.h"
+
+namespace obverse {
+
+void Moments::add(const at::Tensor& features) {
+  if (features.size(0) == 0) return;
+  const at::Tensor x = features.to(at::kDouble);
+  const at::Tensor mean = x.mean(0);
+  const at::Tensor centred = x - mean;
+  const at::Tensor scatter = at::mm(centred.t(), centred);
+  if (!scatter.diagonal().sum().isfinite().item<bool>())
+    fail("features hold values that are not finite: the images or the feature network are broken");
+  merge(x.size(0), mean, scatter);
+}
+
+void Moments::add(const Moments& other) {
+  if (other.count_ > 0) merge(other.count_, other.mean_, other.scatter_);
+}
+
+void Moments::merge(int64_t count, const at::Tensor& mean, const at::Tensor& scatter) {
+  if (count_ == 0) {
+    count_ = count;
+    mean_ = mean.clone();
+    scatter_ = scatter.clone();
+    return;
+  }
+  const double total = static_cast<double>(count_ + count), share = static_cast<double>(count) / total;
+  const at::Tensor shift = mean - mean_;
+  scatter_ = scatter_ + scatter + at::outer(shift, shift) * (static_cast<double>(count_) * share);
+  mean_ = mean_ + shift * share;
+  count_ += count;
+}
+
+at::Tensor Moments::covariance() const {
+  if (count_ < 2) fail("a covariance needs at least two samples, there are {}", count_);
+  return scatter_ / static_cast<double>(count_ - 1);
+}
+
+at::Tensor covariance_factor(const at::Tensor& covariance) {
+  const auto [values, vectors] = at::linalg_eigh(covariance);  // ascending
+  const double noise = 1e-15 * static_cast<double>(covariance.size(0)) * std::max(values.max().item<double>(), 0.0);
+  const at::Tensor kept = (values > noise).nonzero().flatten();
+  return vectors.index_select(1, kept) * values.index_select(0, kept).sqrt();
+}
+
+double frechet_distance(const Moments& a, const at::Tensor& factor, const Moments& b) {
+  if (a.mean().size(0) != b.mean().size(0))
+    fail("features of {} and {} numbers cannot be compared: use one feature network for both", a.mean().size(0),
+         b.mean().size(0));
+  const at::Tensor covariance = b.covariance();
+  const at::Tensor product = at::mm(factor.t(), at::mm(covariance, factor));
+  const double root_trace =
+      product.numel() == 0 ? 0 : at::linalg_eigvalsh(product).clamp_min(0).sqrt().sum().item<double>();
+  const double shift = (a.mean() - b.mean()).square().sum().item<double>();
+  const double traces = (a.covariance().trace() + covariance.trace()).item<double>();
+  return std::max(0.0, shift + traces - 2 * root_trace);
+}
+
+double frechet_distance(const Moments& a, const Moments& b) {
+  return frechet_distance(a, covariance_factor(a.covariance()), b);
+}
+
+}  // namespace obverse

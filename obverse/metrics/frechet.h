@@ -1,0 +1,38 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace obverse {
+
+/// Mean and covariance of features that arrive in slices, in float64 (pairwise update of Chan 1979).
+class Moments {
+ public:
+  /// features: [N, F] of any floating type. Throws UserError when a value is not finite.
+  void add(const at::Tensor& features);
+  /// Of the union of both.
+  void add(const Moments& other);
+  int64_t count() const { return count_; }
+  const at::Tensor& mean() const { return mean_; }  // [F]
+  at::Tensor covariance() const;                    // [F, F], divided by N - 1 as numpy.cov does; needs two samples
+
+ private:
+  void merge(int64_t count, const at::Tensor& mean, const at::Tensor& scatter);
+  int64_t count_ = 0;
+  at::Tensor mean_, scatter_;  // [F], [F, F]: sum of (x - mean)(x - mean)^T
+};
+
+/// A factor A [F, R] of a covariance, A A^T = S, with R its rank: eigenvalues that are rounding noise are left out.
+at::Tensor covariance_factor(const at::Tensor& covariance);
+
+/// Fréchet distance of two Gaussians (Dowson 1982; Heusel 2017, eq. 6):
+/// |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1^{1/2} S2 S1^{1/2})^{1/2}.
+/// The last trace is over the roots of the eigenvalues of A^T S2 A, with A A^T = S1, a symmetric matrix: a general
+/// matrix square root is slower and turns complex on nearly singular covariances.
+double frechet_distance(const Moments& a, const Moments& b);
+
+/// The same with the factor of a's covariance at hand, for one reference against many.
+double frechet_distance(const Moments& a, const at::Tensor& factor, const Moments& b);
+
+}  // namespace obverse

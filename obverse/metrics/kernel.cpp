@@ -1,0 +1,68 @@
+#include "obverse/metrics/kernel.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "obverse/core/error.h"
+
+namespace obverse {
+namespace {
+
+at::Tensor kernel(const at::Tensor& x, const at::Tensor& y) {
+  return (at::mm(x, y.t()) / static_cast<double>(x.size(1)) + 1).pow(3);
+}
+
+// Mean of the kernel over all pairs of different rows.
+double mean_off_diagonal(const at::Tensor& x) {
+  const at::Tensor k = kernel(x, x);
+  const double n = static_cast<double>(x.size(0));
+  return (k.sum() - k.trace()).item<double>() / (n * (n - 1));
+}
+
+at::Tensor draw_subsets(int64_t size, int64_t subset, int64_t count, Rng& rng) {
+  std::vector<at::Tensor> rows;
+  for (int64_t i = 0; i < count; ++i) rows.push_back(rng.permutation(size).slice(0, 0, subset));
+  return at::stack(rows);
+}
+
+}  // namespace
+
+double polynomial_mmd(const at::Tensor& x, const at::Tensor& y) {
+  if (x.size(1) != y.size(1))
+    fail("features of {} and {} numbers cannot be compared: use one feature network for both", x.size(1), y.size(1));
+  if (x.size(0) < 2 || y.size(0) < 2) fail("kid needs at least two samples on each side");
+  const at::Tensor a = x.to(at::kDouble), b = y.to(at::kDouble);
+  return mean_off_diagonal(a) + mean_off_diagonal(b) - 2 * kernel(a, b).mean().item<double>();
+}
+
+KernelDistance kernel_distance(const at::Tensor& x, const at::Tensor& y, const at::Tensor& x_rows,
+                               const at::Tensor& y_rows) {
+  KernelDistance result;
+  result.subsets = x_rows.size(0);
+  result.subset_size = x_rows.size(1);
+  double sum = 0, squares = 0;
+  for (int64_t i = 0; i < result.subsets; ++i) {
+    const double value = polynomial_mmd(x.index_select(0, x_rows[i]), y.index_select(0, y_rows[i]));
+    sum += value;
+    squares += value * value;
+  }
+  const double count = static_cast<double>(result.subsets);
+  result.value = sum / count;
+  const double variance = count > 1 ? std::max(0.0, squares - sum * result.value) / (count - 1) : 0;
+  const double smaller = static_cast<double>(std::min(x.size(0), y.size(0)));
+  result.standard_error = std::sqrt(variance * (1 / count + static_cast<double>(result.subset_size) / smaller));
+  return result;
+}
+
+KernelDistance kernel_distance(const at::Tensor& x, const at::Tensor& y, const KernelOptions& options, Rng& rng) {
+  const int64_t smaller = std::min(x.size(0), y.size(0));
+  if (smaller < 4) fail("kid needs at least four samples on each side, there are {}", smaller);
+  const int64_t subset = std::min(options.subset_size, smaller / 2);
+  const at::Tensor x_rows = draw_subsets(x.size(0), subset, options.subsets, rng);
+  const at::Tensor y_rows = draw_subsets(y.size(0), subset, options.subsets, rng);
+  return kernel_distance(x, y, x_rows, y_rows);
+}
+
+}  // namespace obverse

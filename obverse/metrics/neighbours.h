@@ -1,0 +1,45 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+
+namespace obverse {
+
+// Distances are Euclidean, in float64, exact over all pairs. They are made in blocks of rows of at most 128 MiB, so
+// memory does not grow with the product of the sets' sizes.
+
+/// Calls f(first row, distances [rows, M]) for block after block of the distances between x [N, F] and y [M, F].
+void for_distance_blocks(const at::Tensor& x, const at::Tensor& y,
+                         const std::function<void(int64_t first, const at::Tensor& distances)>& f);
+
+/// Distance of each row to its k-th nearest other row: [N]. x: [N, F] with more than k rows.
+at::Tensor neighbour_radii(const at::Tensor& x, int64_t k);
+
+struct PrecisionRecall {
+  double precision = 0;  // share of generated samples inside the real manifold
+  double recall = 0;     // share of real samples inside the generated manifold
+};
+
+/// Kynkäänniemi 2019, eq. 1 and 2: a manifold is the union of balls that reach to each sample's k-th neighbour, k = 3.
+PrecisionRecall precision_recall(const at::Tensor& real, const at::Tensor& fake, int64_t k = 3);
+
+struct DensityCoverage {
+  double density = 0;        // mean number of real balls that a generated sample lies in, divided by k
+  double density_error = 0;  // standard error of the density over the generated samples
+  double coverage = 0;       // share of real balls with a generated sample inside
+};
+
+/// Naeem 2020, eq. 5 and 7, k = 5.
+DensityCoverage density_coverage(const at::Tensor& real, const at::Tensor& fake, int64_t k = 5);
+
+struct Diversity {
+  double coverage = 0;        // of real balls, k = 5; about 0.97 for a perfect generator with as many samples
+  double duplicate_rate = 0;  // share of generated samples with a near copy among the others; about 0.01 in real data
+};
+
+/// What a training monitor looks at. A near copy is closer than 99 % of real samples are to their nearest other real
+/// sample. real, fake: [N, F], of about equal sizes.
+Diversity diversity(const at::Tensor& real, const at::Tensor& fake);
+
+}  // namespace obverse

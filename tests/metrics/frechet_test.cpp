@@ -1,0 +1,115 @@
+#include "obverse/metrics/frechet.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "obverse/core/error.h"
+#include "obverse/core/rng.h"
+#include "obverse/io/npz.h"
+
+namespace obverse {
+namespace {
+
+NamedTensors fixture() { return read_npz(OBVERSE_SOURCE_DIR "/tests/fixtures/metrics.npz"); }
+
+Moments moments(const at::Tensor& x) {
+  Moments result;
+  result.add(x);
+  return result;
+}
+
+at::Tensor draws(uint64_t seed, int64_t n, int64_t width) {
+  return Rng(seed, "test").normal({n, width}).to(at::kDouble);
+}
+
+// Samples whose mean and covariance are exactly 0 and the identity.
+at::Tensor whitened(uint64_t seed, int64_t n, int64_t width) {
+  const at::Tensor x = draws(seed, n, width), centred = x - x.mean(0);
+  return std::get<0>(at::linalg_qr(centred)) * std::sqrt(static_cast<double>(n - 1));
+}
+
+TEST(Frechet, OfTwoPairsOfNumbersIsAsByHand) {
+  // Means 1 and 4, standard deviations sqrt(2) and sqrt(8): (1 - 4)^2 + (sqrt(8) - sqrt(2))^2 = 9 + 2.
+  const auto a = moments(at::tensor({0.0, 2.0}, at::kDouble).view({2, 1}));
+  const auto b = moments(at::tensor({2.0, 6.0}, at::kDouble).view({2, 1}));
+  EXPECT_NEAR(frechet_distance(a, b), 11, 1e-12);
+}
+
+TEST(Frechet, OfGaussiansThatCommuteIsTheDistanceOfMeansAndOfStandardDeviations) {
+  const at::Tensor scale = at::tensor({1.0, 2.0, 5.0}, at::kDouble), shift = at::tensor({3.0, 0.0, -4.0}, at::kDouble);
+  const at::Tensor x = whitened(1, 200, 3);
+  EXPECT_NEAR(frechet_distance(moments(x), moments(x * scale + shift)), 25 + 0 + 1 + 16, 1e-10);
+}
+
+TEST(Frechet, AgreesWithSciPy) {
+  const NamedTensors f = fixture();
+  const double expected = find_tensor(f, "fid", "fixture").item<double>();
+  const double measured =
+      frechet_distance(moments(find_tensor(f, "real", "fixture")), moments(find_tensor(f, "fake", "fixture")));
+  EXPECT_NEAR(measured / expected, 1, 1e-6);  // float64; the reference's matrix root is good to about 1e-8
+}
+
+TEST(Frechet, FromItselfIsZeroAlsoWhenTheCovarianceIsSingular) {
+  const at::Tensor narrow = draws(2, 500, 4);
+  const at::Tensor x = at::cat({narrow, narrow.slice(1, 0, 2) * 3, at::zeros({500, 2}, at::kDouble)}, 1);
+  EXPECT_NEAR(frechet_distance(moments(x), moments(x)), 0, 1e-6);
+}
+
+TEST(Frechet, OfFewerSamplesThanFeaturesIsFinite) {
+  const double distance = frechet_distance(moments(draws(3, 20, 50)), moments(draws(4, 30, 50)));
+  EXPECT_TRUE(std::isfinite(distance));
+  EXPECT_GT(distance, 0);
+}
+
+TEST(Frechet, IsSymmetricAndBlindToOrderAndRotation) {
+  const at::Tensor x = draws(5, 300, 6), y = draws(6, 200, 6) * 1.5 + 0.3;
+  const double distance = frechet_distance(moments(x), moments(y));
+  const at::Tensor rotation = std::get<0>(at::linalg_qr(draws(7, 6, 6)));
+  EXPECT_NEAR(frechet_distance(moments(y), moments(x)), distance, 1e-10);
+  EXPECT_NEAR(frechet_distance(moments(x.flip(0)), moments(y.flip(0))), distance, 1e-10);
+  EXPECT_NEAR(frechet_distance(moments(x.mm(rotation)), moments(y.mm(rotation))), distance, 1e-10);
+}
+
+TEST(Moments, AreNumpysMeanAndCovarianceWhateverTheSlices) {
+  const NamedTensors f = fixture();
+  const at::Tensor real = find_tensor(f, "real", "fixture");
+  Moments sliced;
+  for (const at::Tensor& part : real.split(77)) sliced.add(part);
+  Moments merged = moments(real.slice(0, 0, 130));
+  merged.add(moments(real.slice(0, 130)));
+  for (const Moments& m : {moments(real), sliced, merged}) {
+    EXPECT_EQ(m.count(), real.size(0));
+    EXPECT_TRUE(at::allclose(m.mean(), find_tensor(f, "mean", "fixture"), 1e-12, 1e-13));
+    EXPECT_TRUE(at::allclose(m.covariance(), find_tensor(f, "covariance", "fixture"), 1e-12, 1e-13));
+  }
+}
+
+TEST(Moments, KeepTheirDigitsFarFromZero) {
+  const at::Tensor x = draws(8, 1000, 3);
+  Moments far;
+  for (const at::Tensor& part : (x + 1e6).split(100)) far.add(part);
+  EXPECT_TRUE(at::allclose(far.covariance(), moments(x).covariance(), 1e-8, 1e-8));
+}
+
+TEST(Moments, RefuseOneSampleNotANumberAndUnlikeWidths) {
+  const auto message = [](const std::function<void()>& f) -> std::string {
+    try {
+      f();
+    } catch (const UserError& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(message([] { moments(at::ones({1, 3})).covariance(); }), testing::HasSubstr("at least two samples"));
+  const at::Tensor broken = at::full({4, 2}, std::numeric_limits<double>::quiet_NaN());
+  EXPECT_THAT(message([&] { moments(broken); }), testing::HasSubstr("not finite"));
+  EXPECT_THAT(message([] { frechet_distance(moments(draws(1, 9, 2)), moments(draws(1, 9, 3))); }),
+              testing::HasSubstr("2 and 3 numbers"));
+}
+
+}  // namespace
+}  // namespace obverse
