@@ -24,8 +24,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "obverse 0.1.0");
   app.require_subcommand(1);
   for (const obverse::Command& command : obverse::command_table()) command.setup(*app.add_subcommand(command.name, command.help));
-  if (argc > 1 && argv[1][0] != '-' && !app.get_subcommand_no_throw(argv[1]))
-    return report(obverse::unknown_name("command", argv[1], obverse::names(obverse::command_table())));
+  if (argc > 1 && argv[1][0] != '-') obverse::find_row(obverse::command_table(), "command", argv[1]);
   if (argc == 1) {
     fmt::print("{}", app.help());
     return kUserError;

@@ -33,9 +33,9 @@ class ScalarGame : public Game {
  public:
   using Loss = std::function<at::Tensor(const Phase&, const at::Tensor& a, const at::Tensor& b, Round&)>;
 
-  ScalarGame(double a, double b, std::vector<Phase> phases, Loss loss, OptimiserOptions optimiser)
-      : a(std::make_shared<Scalar>(a)), b(std::make_shared<Scalar>(b)), phases_(std::move(phases)), loss_(std::move(loss)) {
-    players_ = {{"discriminator", {{"discriminator", this->a}}, optimiser}, {"generator", {{"generator", this->b}}, optimiser}};
+  ScalarGame(double first, double second, std::vector<Phase> phases, Loss loss, OptimiserOptions optimiser)
+      : a(std::make_shared<Scalar>(first)), b(std::make_shared<Scalar>(second)), phases_(std::move(phases)), loss_(std::move(loss)) {
+    players_ = {{"discriminator", {{"discriminator", a}}, optimiser}, {"generator", {{"generator", b}}, optimiser}};
   }
   std::vector<Player>& players() override { return players_; }
   std::vector<Phase> phases() override { return phases_; }
