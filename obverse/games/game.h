@@ -104,6 +104,7 @@ struct GameRow {
   std::string name, source;
   std::shared_ptr<Options> (*options)();
   std::unique_ptr<Game> (*build)(const Options& options, const Domain& domain, uint64_t seed);
+  void (*complete)(Options& options) = nullptr;  // after reading: what follows from files that the recipe names
 };
 const std::vector<GameRow>& game_table();
 

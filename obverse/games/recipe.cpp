@@ -27,6 +27,8 @@ void Recipe::describe(Fields& f) {
 Recipe parse_recipe(const RecipeSource& source) {
   Recipe recipe;
   read_options(source, recipe);
+  const GameRow* row = recipe.game.row();
+  if (row && row->complete) row->complete(*recipe.game.options);
   return recipe;
 }
 

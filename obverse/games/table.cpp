@@ -17,7 +17,8 @@ const std::vector<GameRow>& game_table() {
   static const std::vector<GameRow> table = {
       {"gan", "Goodfellow 2014: a generator against a discriminator", default_options<GanOptions>, build_kind<Gan, GanOptions>},
       {"encoder", "Donahue 2017, Schlegl 2019: an encoder after the fact for a frozen generator",
-       default_options<EncoderGameOptions>, build_kind<EncoderGame, EncoderGameOptions>},
+       default_options<EncoderGameOptions>, build_kind<EncoderGame, EncoderGameOptions>,
+       [](Options& options) { dynamic_cast<EncoderGameOptions&>(options).complete(); }},
   };
   return table;
 }

@@ -1,8 +1,7 @@
 #include "obverse/games/encoder.h"
 
-#include <gmock/gmock.h>
-
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 
 #include <filesystem>
 
@@ -50,7 +49,8 @@ void learn(Game& game, int64_t rounds, double lr) {
         at::Tensor p = parameters[i].second, g = p.grad();
         first[i].lerp_(g, 0.1);
         second[i].lerp_(g.square(), 0.01);
-        const double rate = lr * (1 - static_cast<double>(t) / rounds) * std::sqrt(1 - std::pow(0.99, t)) / (1 - std::pow(0.9, t));
+        const double rate =
+            lr * (1 - static_cast<double>(t) / rounds) * std::sqrt(1 - std::pow(0.99, t)) / (1 - std::pow(0.9, t));
         p.sub_(rate * first[i] / (second[i].sqrt() + 1e-8));
         p.mutable_grad().reset();
       }
@@ -94,7 +94,8 @@ TEST(EncoderGame, TermsAreThoseOfTheFormulas) {
   const at::Tensor x = data.normal({4, 3}), z = rng.normal({4, 2});
   const auto model = game.model();
   const at::Tensor back = model->decode(model->encode(x, {}), {});
-  EXPECT_NEAR(value_of("latent", 1, 0, 0, 2), 2 * (model->encode(model->decode(z, {}), {}) - z).square().mean().item<double>(), 1e-5);
+  EXPECT_NEAR(value_of("latent", 1, 0, 0, 2),
+              2 * (model->encode(model->decode(z, {}), {}) - z).square().mean().item<double>(), 1e-5);
   EXPECT_NEAR(value_of("image", 0, 1, 0, 3), 3 * (back - x).square().mean().item<double>(), 1e-5);
   const at::Tensor f = model->features(x), off = model->features(back) - f;
   EXPECT_NEAR(value_of("feature", 0, 0, 1, 1), (off.square().sum(1) / f.square().sum(1)).mean().item<double>(), 1e-5);
@@ -107,7 +108,8 @@ TEST(EncoderGame, GivesGradientsToTheEncoderAlone) {
   round.batch = 4;
   game.gradients(game.phases(), round);
   for (const auto& [name, module] : game.modules())
-    for (const auto& [key, p] : module->parameters()) EXPECT_EQ(p.grad().defined(), name == "encoder") << name << "." << key;
+    for (const auto& [key, p] : module->parameters())
+      EXPECT_EQ(p.grad().defined(), name == "encoder") << name << "." << key;
 }
 
 // A folder of its own, with the file of a small gan that nobody trained.
@@ -116,8 +118,10 @@ class EncoderFiles : public testing::Test {
   void SetUp() override {
     folder_ = testing::TempDir() + "encoder_game";
     std::filesystem::create_directories(folder_);
-    gan_ = save("gan", "[game]\nkind = \"gan\"\nz_dim = 3\n[generator]\nkind = \"mlp\"\nwidths = [7]\n"
-                       "[discriminator]\nkind = \"mlp\"\nwidths = [5]\n[train]\nseed = 4\n", points(6));
+    gan_ = save("gan",
+                "[game]\nkind = \"gan\"\nz_dim = 3\n[generator]\nkind = \"mlp\"\nwidths = [7]\n"
+                "[discriminator]\nkind = \"mlp\"\nwidths = [5]\n[train]\nseed = 4\n",
+                points(6));
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -159,7 +163,8 @@ TEST_F(EncoderFiles, AnEncodersModelFileStandsByItself) {
 
 TEST_F(EncoderFiles, AnEncodersModelCanBeTheSourceOfAnother) {
   const std::string first = save("encoder", recipe_text(), points(6));
-  const std::string second = save("second", "[game]\nkind = \"encoder\"\nmodel = \"" + first + "\"\n[encoder]\nkind = \"mlp\"\n", points(6));
+  const std::string second =
+      save("second", "[game]\nkind = \"encoder\"\nmodel = \"" + first + "\"\n[encoder]\nkind = \"mlp\"\n", points(6));
   const at::Tensor z = at::ones({1, 3});
   EXPECT_TRUE(load_model(second).model->decode(z, {}).equal(load_model(gan_).model->decode(z, {})));
 }
@@ -173,7 +178,8 @@ TEST_F(EncoderFiles, TheEffectiveRecipeHoldsTheNetworksOfTheModel) {
 
 TEST_F(EncoderFiles, AModelThatChangedSinceIsRefused) {
   const Recipe recipe = parse_recipe({recipe_text(), "encoder.toml", {}});
-  save("gan", "[game]\nkind = \"gan\"\nz_dim = 3\n[generator]\nkind = \"mlp\"\n[discriminator]\nkind = \"mlp\"\n", points(6));
+  save("gan", "[game]\nkind = \"gan\"\nz_dim = 3\n[generator]\nkind = \"mlp\"\n[discriminator]\nkind = \"mlp\"\n",
+       points(6));
   EXPECT_THAT(message([&] { build_game(recipe, points(6))->begin(); }), HasSubstr("has changed since"));
 }
 
@@ -183,14 +189,23 @@ TEST_F(EncoderFiles, DataOfAnotherKindThanTheModelsAreRefused) {
 }
 
 TEST_F(EncoderFiles, ARecipeMustNameAModel) {
-  EXPECT_THAT(message([] { parse_recipe({"[game]\nkind = \"encoder\"\n", "encoder.toml", {}}); }), HasSubstr("game.model"));
-  EXPECT_THAT(message([] { parse_recipe({"[game]\nkind = \"encoder\"\nmodel = \"/nowhere\"\n", "encoder.toml", {}}); }),
+  EXPECT_THAT(message([] {
+                parse_recipe({"[game]\nkind = \"encoder\"\n", "encoder.toml", {}});
+              }),
+              HasSubstr("game.model"));
+  EXPECT_THAT(message([] {
+                parse_recipe({"[game]\nkind = \"encoder\"\nmodel = \"/nowhere\"\n", "encoder.toml", {}});
+              }),
               HasSubstr("/nowhere"));
 }
 
 TEST_F(EncoderFiles, SomethingMustBeLearnt) {
-  EXPECT_THAT(message([&] { parse_recipe({recipe_text(), "encoder.toml", {"game.latent_weight=0", "game.image_weight=0", "game.feature_weight=0"}}); }),
-              HasSubstr("nothing to learn"));
+  EXPECT_THAT(
+      message([&] {
+        parse_recipe(
+            {recipe_text(), "encoder.toml", {"game.latent_weight=0", "game.image_weight=0", "game.feature_weight=0"}});
+      }),
+      HasSubstr("nothing to learn"));
 }
 
 }  // namespace

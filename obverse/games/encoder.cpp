@@ -1,0 +1,134 @@
+#include "obverse/games/encoder.h"
+
+#include <ATen/ATen.h>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
+#include "obverse/games/gan.h"
+#include "obverse/games/network_model.h"
+#include "obverse/games/recipe.h"
+#include "obverse/losses/reconstruction.h"
+
+namespace obverse {
+
+EncoderGameOptions::EncoderGameOptions()
+    : generator(generator_table(), "dcgan"),
+      discriminator(discriminator_table(), "dcgan"),
+      encoder(encoder_table(), "dcgan") {}
+
+void EncoderGameOptions::describe(Fields& f) {
+  f.table("game", [&] {
+    f("model", model, "model file or run folder whose generator is to be inverted");
+    f("latent_weight", latent_weight, "of the distance of E(G(z)) to z, on the generator's own samples", kNotNegative);
+    f("image_weight", image_weight, "of the distance of G(E(x)) to x in pixels, on real samples", kNotNegative);
+    f("feature_weight", feature_weight, "of that distance in the discriminator's features", kNotNegative);
+    f("model_hash", model_hash,
+      "SHA-256 of the model; filled in, as are z_dim, conditional, [generator], [discriminator]");
+    f("z_dim", z_dim, "numbers in a latent code; taken from the model", {1, 65536});
+    f("conditional", conditional, "whether the networks are told the class; taken from the model");
+    if (latent_weight + image_weight + feature_weight <= 0)
+      f.problem("latent_weight", "every weight is 0: nothing to learn from");
+  });
+  f.table("generator", generator);
+  f.table("discriminator", discriminator);
+  f.table("encoder", [&] {
+    encoder.describe(f);
+    f.table("optimiser", optimiser);
+  });
+}
+
+namespace {
+
+// The tables [generator] and [discriminator] of a recipe, whichever kind its game is of.
+template <class From>
+bool copy_networks(const Options& source, EncoderGameOptions& to) {
+  const auto* from = dynamic_cast<const From*>(&source);
+  if (!from) return false;
+  to.z_dim = from->z_dim;
+  to.conditional = from->conditional;
+  to.generator = from->generator;
+  to.discriminator = from->discriminator;
+  return true;
+}
+
+NetworkShape shape_for(const EncoderGameOptions& options, const Domain& domain) {
+  if (options.conditional && domain.classes.empty())
+    fail("game.model: {} needs the class of each sample, and the data have no labels: use data with classes",
+         options.model);
+  return {domain, options.z_dim, options.conditional ? static_cast<int64_t>(domain.classes.size()) : 0};
+}
+
+}  // namespace
+
+void EncoderGameOptions::complete() {
+  if (!model_hash.empty()) return;
+  if (model.empty()) fail("game.model: name the model file or run folder whose generator is to be inverted");
+  const LoadedModel source = load_model(model);
+  const Options& game = *source.recipe.game.options;
+  if (!copy_networks<GanOptions>(game, *this) && !copy_networks<EncoderGameOptions>(game, *this))
+    fail("game.model: {} is of kind {}, which has no generator to learn an encoder for", model,
+         source.recipe.game.kind);
+  model_hash = source.model->hash;
+}
+
+EncoderGame::EncoderGame(const EncoderGameOptions& options, const Domain& domain, uint64_t seed)
+    : options_(options), shape_(shape_for(options, domain)) {
+  Rng generator_rng(seed, "generator"), discriminator_rng(seed, "discriminator"), encoder_rng(seed, "encoder");
+  generator_ = build(options_.generator, shape_, generator_rng);
+  discriminator_ = build(options_.discriminator, shape_, discriminator_rng);
+  encoder_ = build(options_.encoder, shape_, encoder_rng);
+  for (const auto& [name, module] : fixed_modules()) {
+    module->train(false);
+    module->set_requires_grad(false);
+  }
+  players_ = {{"encoder", {{"encoder", encoder_}}, options_.optimiser}};
+}
+
+std::vector<std::pair<std::string, std::shared_ptr<Module>>> EncoderGame::fixed_modules() {
+  return {{"generator", generator_}, {"discriminator", discriminator_}};
+}
+
+void EncoderGame::begin() {
+  const LoadedModel source = load_model(options_.model);
+  if (source.model->hash != options_.model_hash)
+    fail("game.model: {} has changed since the recipe was read: start again", source.model->name);
+  if (!(source.domain == shape_.domain))
+    fail("game.model: {} was trained on {}, the data are {}: use data of that kind", source.model->name,
+         source.domain.text(), shape_.domain.text());
+  for (const auto& [name, module] : fixed_modules())
+    copy_named(module->state(), source.game->module(name)->state(), source.model->name);
+}
+
+Terms EncoderGame::loss(const Phase&, Round& round) {
+  const Batch real = round.next_batch();  // [N, ...], [N]
+  Terms terms;
+  if (options_.image_weight > 0 || options_.feature_weight > 0) add_reconstruction(real, terms);
+  if (options_.latent_weight > 0) add_latent(real, round, terms);
+  return terms;
+}
+
+void EncoderGame::add_reconstruction(const Batch& real, Terms& terms) {
+  const at::Tensor code = encoder_->forward(real.x, real.y);  // [N, d]
+  const at::Tensor x = generator_->forward(code, real.y);     // [N, ...]
+  const at::Tensor error = mean_squared_error(x, real.x).mean();
+  terms.watch("mse", error);
+  terms.watch("code_square", code.square());  // 1 under the prior
+  if (options_.image_weight > 0) terms.add("image", options_.image_weight * error);
+  if (options_.feature_weight == 0) return;
+  const at::Tensor wanted = without_grad([&] { return discriminator_->features(real.x); });
+  terms.add("feature", options_.feature_weight * relative_squared_error(discriminator_->features(x), wanted).mean());
+}
+
+// The encoder's statistics are those of real samples, where there is a pass over them.
+void EncoderGame::add_latent(const Batch& real, Round& round, Terms& terms) {
+  const at::Tensor z = round.rng().normal({real.x.size(0), shape_.z_dim});
+  const at::Tensor x = without_grad([&] { return generator_->forward(z, real.y); });
+  if (!terms.terms().empty()) encoder_->track(false);
+  terms.add("latent", options_.latent_weight * mean_squared_error(encoder_->forward(x, real.y), z).mean());
+}
+
+std::unique_ptr<LatentModel> EncoderGame::model() {
+  return std::make_unique<NetworkModel>(shape_, generator_, discriminator_, encoder_);
+}
+
+}  // namespace obverse
