@@ -1,0 +1,101 @@
+#include "obverse/infer/invert.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/losses/reconstruction.h"
+
+namespace obverse {
+
+const std::vector<InvertMethod>& invert_table() {
+  static const std::vector<InvertMethod> table = {
+      {"optimise", "Zhu 2016, Lipton 2017: gradient descent on the code, G frozen", false, true},
+      {"encode", "Donahue 2017, Schlegl 2019: one pass of an encoder", true, false},
+      {"hybrid", "Zhu 2016: the encoder's code, then gradient descent from it", true, true},
+  };
+  return table;
+}
+
+void InvertOptions::describe(Fields& f) {
+  f("method", method, "how codes are inferred", names(invert_table()));
+  optimise.describe(f);
+}
+
+at::Tensor code_distance(const at::Tensor& a, const at::Tensor& b) { return mean_squared_error(a, b).sqrt(); }
+
+namespace {
+
+// Codes of the encoder, in slices; of every class in turn when the labels are wanted but unknown.
+Starts encoded_starts(LatentModel& model, const at::Tensor& x, const at::Tensor& y, int64_t slice) {
+  const bool every_class = model.classes() > 0 && !y.defined();
+  const int64_t tries = every_class ? model.classes() : 1;
+  std::vector<at::Tensor> codes, labels;
+  for (int64_t c = 0; c < tries; ++c)
+    for (int64_t i = 0; i < x.size(0); i += slice) {
+      const at::Tensor part = x.slice(0, i, i + slice);
+      at::Tensor label = y.defined() ? y.slice(0, i, i + slice) : y;
+      if (every_class) label = at::full({part.size(0)}, c, at::kLong);
+      codes.push_back(without_grad([&] { return model.encode(part, label); }));
+      if (label.defined()) labels.push_back(label);
+    }
+  return {at::cat(codes), labels.empty() ? at::Tensor() : at::cat(labels), at::arange(x.size(0)).repeat({tries})};
+}
+
+Starts together(const Starts& a, const Starts& b) {
+  return {at::cat({a.code, b.code}), a.y.defined() ? at::cat({a.y, b.y}) : a.y, at::cat({a.image, b.image})};
+}
+
+Starts choose_starts(LatentModel& model, const at::Tensor& x, const at::Tensor& y, const InvertMethod& method,
+                     OptimiseOptions options, Rng& rng) {
+  if (!method.encodes) return draw_starts(model, x, y, options, rng);
+  const Starts encoded = encoded_starts(model, x, y, options.batch);
+  if (!method.optimises || options.restarts == 1) return encoded;
+  --options.restarts;
+  return together(encoded, draw_starts(model, x, y, options, rng));
+}
+
+// Decodes the codes and measures them against x.
+void measure(LatentModel& model, const at::Tensor& x, int64_t slice, Inversion& result) {
+  result.reconstruction = decode_all(model, result.code, result.y);
+  result.mse = mean_squared_error(result.reconstruction, x);
+  result.psnr = psnr(result.mse);
+  if (!model.has_features()) return;
+  std::vector<at::Tensor> errors;
+  for (int64_t i = 0; i < x.size(0); i += slice)
+    errors.push_back(without_grad([&] {
+      return relative_squared_error(model.features(result.reconstruction.slice(0, i, i + slice)),
+                                    model.features(x.slice(0, i, i + slice)));
+    }));
+  result.feature_error = at::cat(errors);
+}
+
+}  // namespace
+
+Inversion invert(LatentModel& model, const at::Tensor& x, const at::Tensor& y, const InvertOptions& options, Rng& rng,
+                 const InferProgress& progress) {
+  const InvertMethod& method = find_row(invert_table(), "method", options.method);
+  if (method.encodes && !model.can_encode())
+    fail("method {}: {} has no encoder; use --method optimise, or train one: a recipe with [game] kind = \"encoder\"",
+         method.name, model.name);
+  const auto start = std::chrono::steady_clock::now();
+  OptimiseOptions search = options.optimise;
+  if (!method.optimises) search.steps = 0;
+  const at::Tensor labels = model.classes() > 0 ? y : at::Tensor();
+  const Starts starts = choose_starts(model, x, labels, method, search, rng);
+  const std::chrono::duration<double> choosing = std::chrono::steady_clock::now() - start;
+  const Optimised found = optimise(model, x, starts, search, rng, progress);
+  Inversion result;
+  result.code = found.code;
+  result.y = found.y;
+  result.steps = found.steps;
+  result.seconds = found.seconds + choosing.count() / static_cast<double>(x.size(0));
+  measure(model, x, search.batch, result);
+  return result;
+}
+
+}  // namespace obverse

@@ -1,0 +1,196 @@
+#include "obverse/infer/optimise.h"
+
+#include <ATen/ATen.h>
+#include <ATen/ops/linalg_solve.h>
+#include <gmock/gmock.h>
+
+#include "models_for_tests.h"
+#include "obverse/core/error.h"
+
+namespace obverse {
+namespace {
+
+OptimiseOptions long_search() {
+  OptimiseOptions options;
+  options.steps = 600;
+  options.restarts = 1;
+  options.pool = 1;
+  options.patience = 0;
+  return options;
+}
+
+Optimised search(LatentModel& model, const at::Tensor& x, const OptimiseOptions& options, const at::Tensor& y = {}) {
+  Rng rng(1, "search");
+  return optimise(model, x, draw_starts(model, x, y, options, rng), options, rng);
+}
+
+TEST(Optimise, ReachesTheLeastSquaresCodeOfALinearDecoder) {
+  LinearModel model(8, 20);
+  Rng rng(2);
+  const at::Tensor x = rng.normal({5, 20});  // not in the decoder's range
+  const Optimised found = search(model, x, long_search());
+  EXPECT_LT((found.code - model.most_probable(x, 0)).abs().max().item<double>(), 1e-3);
+}
+
+TEST(Optimise, FindsTheMostProbableCodeUnderThePriorWhichIsShorter) {
+  LinearModel model(8, 20);
+  Rng rng(2);
+  const at::Tensor x = rng.normal({5, 20});
+  OptimiseOptions options = long_search();
+  options.prior_weight = 10;
+  const Optimised found = search(model, x, options);
+  EXPECT_LT((found.code - model.most_probable(x, 10)).abs().max().item<double>(), 1e-3);
+  EXPECT_LT(found.code.norm().item<double>(), model.most_probable(x, 0).norm().item<double>());
+}
+
+TEST(Optimise, WeighsFeaturesRelativeToTheTarget) {
+  LinearModel model(2, 4);  // its features are 3 x
+  const at::Tensor x = at::ones({1, 4}), z = at::zeros({1, 2});
+  OptimiseOptions options = long_search();
+  options.steps = 0;
+  options.feature_weight = 2;
+  Rng rng(0);
+  const at::Tensor off = model.decode(z, {}) - x;
+  const Optimised found = optimise(model, x, {z, {}, at::zeros({1}, at::kLong)}, options, rng);
+  const double square = off.square().sum().item<double>();
+  EXPECT_NEAR(found.loss.item<double>(), square / 4 + 2 * square / 4, 1e-5);
+}
+
+TEST(Optimise, RecoversCodesUpToSignOfADecoderThatForgetsIt) {
+  EvenModel model;
+  Rng rng(3);
+  const at::Tensor z = rng.normal({16, 4});
+  OptimiseOptions options = long_search();
+  options.restarts = 8;
+  options.pool = 64;
+  const Optimised found = search(model, model.decode(z, {}), options);
+  // In squares: the decoder's slope vanishes where a number of z does, and with it what can be known of the number.
+  EXPECT_LT((found.code.square() - z.square()).abs().max().item<double>(), 2e-3);
+}
+
+TEST(Optimise, IsNeverWorseWithMoreRestarts) {
+  EvenModel model;
+  Rng rng(4);
+  const at::Tensor x = model.decode(rng.normal({12, 4}), {}) + 0.3 * rng.normal({12, 10});
+  OptimiseOptions options = long_search();
+  options.pool = 32;
+  options.steps = 60;
+  options.prune = false;
+  at::Tensor last;
+  for (const int64_t restarts : {1, 2, 4, 8}) {
+    options.restarts = restarts;
+    const at::Tensor loss = search(model, x, options).loss;
+    if (last.defined()) {
+      EXPECT_TRUE((loss <= last + 1e-6).all().item<bool>()) << restarts;
+    }
+    last = loss;
+  }
+}
+
+TEST(Optimise, PruningCostsLessAndHardlyLosesAnything) {
+  EvenModel model;
+  Rng rng(5);
+  const at::Tensor x = model.decode(rng.normal({32, 4}), {});
+  OptimiseOptions options = long_search();
+  options.restarts = 8;
+  options.pool = 32;
+  options.prune = false;
+  model.decoded = 0;
+  const double all = search(model, x, options).loss.mean().item<double>();
+  const int64_t dear = model.decoded;
+  options.prune = true;
+  model.decoded = 0;
+  const double pruned = search(model, x, options).loss.mean().item<double>();
+  EXPECT_LT(model.decoded, dear / 3);
+  EXPECT_LT(pruned, all + 1e-3);
+}
+
+TEST(Optimise, StopsEarlyWhenEveryImageHasConverged) {
+  LinearModel model(8, 20);
+  Rng rng(2);
+  OptimiseOptions options = long_search();
+  options.steps = 5000;
+  options.patience = 20;
+  const at::Tensor x = rng.normal({5, 20});
+  const Optimised found = search(model, x, options);
+  EXPECT_LT(found.steps.max().item<int64_t>(), 5000);
+  EXPECT_LT((found.code - model.most_probable(x, 0)).abs().max().item<double>(), 1e-2);
+}
+
+TEST(Optimise, GivesAnImageTheSameCodeInAnyBatch) {
+  LinearModel model(8, 20);
+  Rng rng(6), a(0), b(0);
+  const at::Tensor x = rng.normal({7, 20}), z = rng.normal({7, 8});
+  OptimiseOptions options = long_search();
+  options.steps = 20;
+  const Optimised together = optimise(model, x, {z, {}, at::arange(7)}, options, a);
+  const Optimised alone =
+      optimise(model, x.slice(0, 3, 4), {z.slice(0, 3, 4), {}, at::zeros({1}, at::kLong)}, options, b);
+  EXPECT_LT((together.code[3] - alone.code[0]).abs().max().item<double>(), 1e-5);
+}
+
+TEST(Optimise, FindsTheClassOfAnImageWhenItIsNotGiven) {
+  ClassModel model(5);
+  Rng rng(7);
+  const at::Tensor z = rng.normal({20, 3}), y = at::arange(20).remainder(5);
+  OptimiseOptions options = long_search();
+  options.pool = 50;
+  options.steps = 200;
+  const at::Tensor x = model.decode(z, y);
+  EXPECT_TRUE(search(model, x, options).y.equal(y));
+  EXPECT_TRUE(search(model, x, options, y).y.equal(y));
+}
+
+TEST(Optimise, StartsFromTheNearestCodesOfThePool) {
+  LinearModel model(3, 6);
+  Rng rng(8), again(9), pool(9);
+  const at::Tensor x = rng.normal({4, 6});
+  OptimiseOptions options;
+  options.restarts = 2;
+  options.pool = 50;
+  const Starts starts = draw_starts(model, x, {}, options, again);
+  const at::Tensor codes = pool.normal({50, 3}), distance = at::cdist(x, model.decode(codes, {}));
+  EXPECT_TRUE(starts.code.equal(codes.index_select(0, std::get<1>(distance.topk(2, 1, false)).flatten())));
+  EXPECT_TRUE(starts.image.equal(at::tensor({0, 0, 1, 1, 2, 2, 3, 3}, at::kLong)));
+}
+
+TEST(Optimise, DrawsNumbersBeyondTheClipAfresh) {
+  LinearModel model(4, 8);
+  OptimiseOptions options = long_search();
+  options.steps = 50;
+  options.clip = 1.5;
+  const at::Tensor x = 20 * at::ones({3, 8});  // far outside of what codes of the prior give
+  Rng rng(1);
+  const Optimised found = optimise(model, x, {at::zeros({3, 4}), {}, at::arange(3)}, options, rng);
+  EXPECT_LT(found.code.abs().max().item<double>(), 5);  // a fresh draw is hardly ever beyond 5
+}
+
+TEST(Optimise, StopsWhenToldToWithTheCodesFoundSoFar) {
+  LinearModel model(4, 8);
+  Rng rng(1);
+  const OptimiseOptions options = long_search();
+  const at::Tensor x = rng.normal({3, 8});
+  int calls = 0;
+  const Optimised found = optimise(model, x, draw_starts(model, x, {}, options, rng), options, rng, [&](double share) {
+    EXPECT_NEAR(share, 0.1 * ++calls, 1e-9);
+    return calls < 2;
+  });
+  EXPECT_EQ(found.steps.max().item<int64_t>(), 120);
+  EXPECT_TRUE(found.loss.isfinite().all().item<bool>());
+}
+
+TEST(Optimise, AsksForTheDiscriminatorThatFeaturesNeed) {
+  EvenModel model;
+  model.name = "m.safetensors";
+  OptimiseOptions options = long_search();
+  options.feature_weight = 1;
+  try {
+    search(model, at::zeros({1, 10}), options);
+    FAIL();
+  } catch (const UserError& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("m.safetensors"));
+  }
+}
+
+}  // namespace
+}  // namespace obverse
