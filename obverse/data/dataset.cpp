@@ -98,7 +98,9 @@ const std::vector<DatasetRow>& dataset_table() {
   return table;
 }
 
-static bool looks_like_path(const std::string& source) {
+bool is_path(const std::string& source) {
+  for (const DatasetRow& row : dataset_table())
+    if (row.name == source) return false;
   return source.find_first_of("/.") != std::string::npos || std::filesystem::exists(source);
 }
 
@@ -109,9 +111,8 @@ static void keep_first(Dataset& data, int64_t n) {
 
 Dataset load_dataset(const DataOptions& options, const std::string& split) {
   if (split != "train" && split != "test") fail("unknown split '{}': use train or test", split);
-  const bool path = looks_like_path(options.source);
-  Dataset data =
-      path ? load_path(options, split) : find_row(dataset_table(), "data set", options.source).load(options, split);
+  Dataset data = is_path(options.source) ? load_path(options, split)
+                                         : find_row(dataset_table(), "data set", options.source).load(options, split);
   data.split = split;
   if (!options.labels) data.labels = at::Tensor(), data.domain.classes.clear();
   if (options.limit > 0 && options.limit < data.size() && split == "train") keep_first(data, options.limit);
