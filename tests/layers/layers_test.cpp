@@ -1,0 +1,327 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
+#include "obverse/layers/activation.h"
+#include "obverse/layers/batch_norm.h"
+#include "obverse/layers/convolution.h"
+#include "obverse/layers/minibatch_std.h"
+#include "obverse/layers/resample.h"
+#include "tests/finite_differences.h"
+
+namespace obverse {
+namespace {
+
+at::Tensor normal64(at::IntArrayRef shape, uint64_t seed = 1) { return Rng(seed).normal(shape).to(at::kDouble); }
+
+Placement compute_in(at::ScalarType dtype) {
+  Placement placement;
+  placement.compute = dtype;
+  return placement;
+}
+
+/// The module, computing in float64.
+template <class M>
+M& widened(M& module) {
+  module.set_placement(compute_in(at::kDouble));
+  module.to_dtype(at::kDouble);
+  return module;
+}
+
+at::Tensor state_of(const Module& module, const std::string& name) {
+  return find_tensor(module.state(), name, "module");
+}
+
+void set(Module& module, const std::string& name, const at::Tensor& value) {
+  without_grad([&] { return state_of(module, name).copy_(value); });
+}
+
+double max_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+TEST(Linear, MultipliesAndAdds) {
+  Rng rng(1);
+  Linear layer(2, 1, rng);
+  set(layer, "weight", at::tensor({2.0F, -1.0F}).view({1, 2}));
+  set(layer, "bias", at::tensor({0.5F}));
+  EXPECT_FLOAT_EQ(layer.forward(at::tensor({3.0F, 4.0F}).view({1, 2})).item<float>(), 2.5F);  // 6 - 4 + 0.5
+}
+
+TEST(Embedding, PicksARowAClassAndRefusesMissingLabels) {
+  Rng rng(1);
+  Embedding layer(3, 2, rng);
+  set(layer, "weight", at::arange(6, at::kFloat).view({3, 2}));
+  EXPECT_TRUE(
+      at::equal(layer.forward(at::tensor({2, 0}, at::kLong)), at::tensor({4.0F, 5.0F, 0.0F, 1.0F}).view({2, 2})));
+  EXPECT_THROW(layer.forward({}), UserError);
+}
+
+TEST(Init, DrawsTheStandardDeviationAskedFor) {
+  Rng rng(1);
+  // 40,000 draws: the sample standard deviation is within 1.5 % of the true one (4 standard errors).
+  EXPECT_NEAR(draw_weight({200, 200}, 200, Init::normal(0.02), rng).std().item<double>(), 0.02, 3e-4);
+  EXPECT_NEAR(draw_weight({200, 200}, 50, Init::he(1), rng).std().item<double>(), std::sqrt(1.0 / 50), 2.2e-3);
+  EXPECT_NEAR(draw_weight({200, 200}, 50, Init::he(0), rng).std().item<double>(), std::sqrt(2.0 / 50), 3e-3);
+  EXPECT_EQ(draw_weight({4, 4}, 4, Init::zero(), rng).abs().max().item<double>(), 0);
+}
+
+TEST(TransposedConvolution, SpreadsAPixelByItsKernel) {
+  const at::Tensor x = at::full({1, 1, 1, 1}, 3.0F), w = at::arange(1, 17, at::kFloat).view({1, 1, 4, 4});
+  // Stride 2, padding 1: the 2x2 output is the kernel's middle, times the pixel.
+  EXPECT_TRUE(at::equal(transposed_convolution(x, w, {2, 2}, 2, 1),
+                        at::tensor({18.0F, 21.0F, 30.0F, 33.0F}).view({1, 1, 2, 2})));
+}
+
+TEST(TransposedConvolution, IsTheAdjointOfConvolution) {
+  for (const int64_t size : {6, 7}) {  // 6 -> 3 by a 4x4 kernel, 7 -> 4 by a 3x3 one
+    const int64_t kernel = size % 2 == 0 ? 4 : 3;
+    const at::Tensor x = normal64({2, 3, size, size}, 1), w = normal64({5, 3, kernel, kernel}, 2);
+    const at::Tensor down = at::conv2d(x, w, {}, 2, 1), y = normal64(down.sizes(), 3);
+    const at::Tensor up = transposed_convolution(y, w, {size, size}, 2, 1);
+    EXPECT_NEAR((down * y).sum().item<double>(), (x * up).sum().item<double>(), 1e-10);
+  }
+}
+
+TEST(TransposedConvolution, DifferentiatesTwice) {
+  const at::Tensor x = normal64({1, 2, 2, 2}, 1), w = normal64({2, 1, 4, 4}, 2);
+  const auto of_both = [&](const at::Tensor& both) {
+    return transposed_convolution(both.narrow(0, 0, 8).view({1, 2, 2, 2}), both.narrow(0, 8, 32).view({2, 1, 4, 4}),
+                                  {4, 4}, 2, 1)
+        .tanh();
+  };
+  const at::Tensor both = at::cat({x.flatten(), w.flatten()});
+  expect_derivative(of_both, both);
+  expect_second_derivative(of_both, both);
+}
+
+TEST(TransposedConvolution, IsRightInBfloat16) {
+  for (const int64_t outputs : {8, 3, 1}) {
+    const at::Tensor x = Rng(1).normal({4, 8, 7, 7}).to(at::kBFloat16);
+    const at::Tensor w = Rng(2).normal({8, outputs, 4, 4}).to(at::kBFloat16);
+    const at::Tensor rounded = transposed_convolution(x.contiguous(at::MemoryFormat::ChannelsLast), w, {14, 14}, 2, 1);
+    const at::Tensor exact = transposed_convolution(x.to(at::kFloat), w.to(at::kFloat), {14, 14}, 2, 1);
+    // Products are exact in float32, only the result is rounded: 2^-9 of the largest.
+    EXPECT_LT(max_difference(rounded, exact), exact.abs().max().item<double>() / 256) << outputs << " channels";
+  }
+}
+
+TEST(BatchNorm, NormalisesTheBatchAndMovesItsStatistics) {
+  BatchNorm norm(1);
+  const at::Tensor x = at::tensor({1.0F, 3.0F, 5.0F, 7.0F}).view({4, 1});  // mean 4, variance 5, unbiased 20 / 3
+  const at::Tensor y = norm.forward(x);
+  EXPECT_LT(max_difference(y, (x - 4) / std::sqrt(5 + 1e-5)), 1e-6);
+  EXPECT_NEAR(state_of(norm, "running_mean").item<double>(), 0.4, 1e-6);           // 0.9 * 0 + 0.1 * 4
+  EXPECT_NEAR(state_of(norm, "running_var").item<double>(), 0.9 + 2.0 / 3, 1e-6);  // 0.9 * 1 + 0.1 * 20 / 3
+}
+
+TEST(BatchNorm, MovesNothingUnlessItTracksAndUsesRunningStatisticsInEvaluation) {
+  BatchNorm norm(2);
+  const at::Tensor x = Rng(1).normal({8, 2, 3, 3}) * 3 + 1;
+  norm.track(false);
+  EXPECT_NEAR(norm.forward(x).mean().item<double>(), 0, 1e-6);
+  EXPECT_TRUE(at::equal(state_of(norm, "running_mean"), at::zeros({2})));
+  norm.track(true);
+  norm.train(false);
+  EXPECT_LT(max_difference(norm.forward(x), x / std::sqrt(1 + 1e-5)), 1e-5);
+  EXPECT_TRUE(at::equal(state_of(norm, "running_var"), at::ones({2})));
+}
+
+TEST(BatchNorm, ChoosesGainAndBiasByClass) {
+  BatchNorm norm(1, 2);
+  set(norm, "weight", at::tensor({1.0F, 10.0F}).view({2, 1}));
+  set(norm, "bias", at::tensor({0.0F, 100.0F}).view({2, 1}));
+  const at::Tensor x = at::tensor({-1.0F, 1.0F}).view({2, 1});  // mean 0, variance 1
+  const at::Tensor y = norm.forward(x, at::tensor({0, 1}, at::kLong));
+  EXPECT_NEAR(y[0].item<double>(), -1, 1e-4);
+  EXPECT_NEAR(y[1].item<double>(), 110, 1e-3);
+  EXPECT_THROW(norm.forward(x), UserError);
+}
+
+TEST(BatchNorm, DifferentiatesTwice) {
+  for (const int64_t classes : {0, 2}) {
+    BatchNorm norm(2, classes);
+    widened(norm);
+    const at::Tensor y = classes > 0 ? at::tensor({0, 1, 1}, at::kLong) : at::Tensor();
+    const auto f = [&](const at::Tensor& x) { return norm.forward(x, y).tanh(); };
+    norm.track(false);
+    expect_derivative(f, normal64({3, 2, 2, 1}));
+    expect_second_derivative(f, normal64({3, 2, 2, 1}), 1e-6);
+  }
+}
+
+TEST(BatchNorm, TakesBfloat16AndKeepsFloat32Statistics) {
+  for (const int64_t classes : {0, 2}) {
+    BatchNorm norm(6, classes);
+    const at::Tensor labels = classes > 0 ? at::arange(16, at::kLong) % 2 : at::Tensor();
+    const at::Tensor x = (Rng(1).normal({16, 6, 5, 5}) * 2 + 1).contiguous(at::MemoryFormat::ChannelsLast);
+    const auto run = [&](at::ScalarType dtype) {
+      const at::Tensor in = x.to(dtype).requires_grad_(true);
+      const at::Tensor out = norm.forward(in, labels);
+      EXPECT_EQ(out.scalar_type(), dtype);
+      const at::Tensor first = gradient(out.to(at::kFloat).tanh(), in, /*create_graph=*/true);
+      const at::Tensor second = gradient(first.to(at::kFloat).square(), in);
+      const at::Tensor again = norm.forward(in, labels).to(at::kFloat).tanh();
+      return std::vector<at::Tensor>{out, first.detach(), second, gradient(again.pow(3), state_of(norm, "weight"))};
+    };
+    const auto exact = run(at::kFloat), rounded = run(at::kBFloat16);
+    EXPECT_EQ(state_of(norm, "running_mean").scalar_type(), at::kFloat);
+    for (size_t i = 0; i < exact.size(); ++i) {
+      const at::Tensor error = (rounded[i].to(at::kFloat) - exact[i]).norm() / exact[i].norm();
+      EXPECT_LT(error.item<double>(), i == 2 ? 0.06 : 0.03) << "quantity " << i;  // bfloat16: 0.4 % an operation
+    }
+  }
+}
+
+TEST(SpectralNorm, BringsTheLargestSingularValueToOne) {
+  Rng rng(1);
+  const at::Tensor w = normal64({6, 3, 2, 2});
+  SpectralNorm norm(w.to(at::kFloat), 0, rng);
+  widened(norm);
+  at::Tensor scaled;
+  for (int i = 0; i < 100; ++i) scaled = norm.forward(w);
+  EXPECT_NEAR(at::linalg_svdvals(scaled.flatten(1)).max().item<double>(), 1, 1e-9);
+}
+
+TEST(SpectralNorm, MovesItsVectorsOnlyWhileTracking) {
+  Rng rng(1);
+  const at::Tensor w = Rng(2).normal({6, 12});
+  SpectralNorm norm(w, 0, rng);
+  set(norm, "u", at::ones({6}) / std::sqrt(6.0));
+  const at::Tensor before = state_of(norm, "u").clone();
+  norm.track(false);
+  norm.forward(w);
+  EXPECT_TRUE(at::equal(state_of(norm, "u"), before));
+  norm.track(true);
+  norm.forward(w);
+  EXPECT_FALSE(at::equal(state_of(norm, "u"), before));
+}
+
+TEST(SpectralNorm, DifferentiatesThroughSigma) {
+  Rng rng(1);
+  SpectralNorm norm(Rng(2).normal({3, 4}), 0, rng);
+  widened(norm);
+  norm.track(false);
+  const auto f = [&](const at::Tensor& w) { return norm.forward(w); };
+  expect_derivative(f, normal64({3, 4}));
+  expect_second_derivative(f, normal64({3, 4}), 1e-6);
+}
+
+TEST(SpectralNorm, MayBeUsedTwiceBeforeBackward) {
+  Rng rng(1);
+  Linear layer(4, 3, rng, LayerOptions{true, {}, true});
+  const at::Tensor loss = layer.forward(at::ones({2, 4})).sum() + layer.forward(at::ones({2, 4}) * 2).sum();
+  EXPECT_NO_THROW(loss.backward());
+}
+
+TEST(Resample, AveragesByTheBinomialFilter) {
+  at::Tensor x = at::zeros({1, 1, 4, 4});
+  x[0][0][2][2] = 16;
+  // Centred on the even pixels: (2, 2) is the centre of output (1, 1) only; 16 * (1/2 * 1/2).
+  EXPECT_TRUE(at::equal(downsample(x), at::tensor({0.0F, 0.0F, 0.0F, 4.0F}).view({1, 1, 2, 2})));
+  x.zero_();
+  x[0][0][1][2] = 16;  // between outputs (0, 1) and (1, 1): 16 * (1/4 * 1/2) each
+  EXPECT_TRUE(at::equal(downsample(x), at::tensor({0.0F, 2.0F, 0.0F, 2.0F}).view({1, 1, 2, 2})));
+}
+
+TEST(Resample, InterpolatesLinearlyWhenEnlarging) {
+  const at::Tensor x = at::tensor({1.0F, 3.0F, 5.0F, 7.0F}).view({1, 1, 2, 2});
+  const at::Tensor y = upsample(x);
+  // Even pixels keep their value, those between are means; beyond the border is zero.
+  EXPECT_TRUE(at::equal(y[0][0][0], at::tensor({1.0F, 2.0F, 3.0F, 1.5F})));
+  EXPECT_TRUE(at::equal(y[0][0][1], at::tensor({3.0F, 4.0F, 5.0F, 2.5F})));
+}
+
+TEST(Resample, EnlargesByTheAdjointOfHalving) {
+  const at::Tensor x = normal64({2, 3, 8, 6}, 1), y = normal64({2, 3, 4, 3}, 2);
+  EXPECT_NEAR(4 * (downsample(x) * y).sum().item<double>(), (x * upsample(y)).sum().item<double>(), 1e-10);
+}
+
+TEST(Resample, DifferentiatesTwice) {
+  expect_second_derivative([](const at::Tensor& x) { return upsample(x).tanh(); }, normal64({1, 2, 2, 2}), 1e-6);
+  expect_second_derivative([](const at::Tensor& x) { return downsample(x).tanh(); }, normal64({1, 2, 4, 4}), 1e-6);
+}
+
+TEST(Resample, RepeatsPixels) {
+  const at::Tensor y = repeat_pixels(at::tensor({1.0F, 2.0F}).view({1, 1, 1, 2}));
+  EXPECT_TRUE(at::equal(y[0][0][1], at::tensor({1.0F, 1.0F, 2.0F, 2.0F})));
+}
+
+TEST(MinibatchStd, AppendsTheMeanDeviationOfAGroup) {
+  // Two channels of one pixel, a group of two samples: deviations |1 - 5| / 2 = 2 and |0 - 2| / 2 = 1, mean 1.5.
+  const at::Tensor x = at::tensor({1.0F, 0.0F, 5.0F, 2.0F}).view({2, 2, 1, 1});
+  const at::Tensor y = append_minibatch_std(x, 2);
+  EXPECT_EQ(y.sizes(), at::IntArrayRef({2, 3, 1, 1}));
+  EXPECT_NEAR(y[0][2].item<double>(), 1.5, 1e-6);
+  EXPECT_NEAR(y[1][2].item<double>(), 1.5, 1e-6);
+  EXPECT_TRUE(at::equal(y.narrow(1, 0, 2), x));
+}
+
+TEST(MinibatchStd, IsNearZeroForEqualSamplesAndTakesTheWholeBatchWhenGroupsDoNotDivideIt) {
+  const at::Tensor y = append_minibatch_std(at::ones({6, 3, 2, 2}), 4);
+  EXPECT_NEAR(y.select(1, 3).max().item<double>(), 1e-4, 1e-7);  // the root of its 1e-8
+  const at::Tensor odd = append_minibatch_std(Rng(1).normal({6, 3, 2, 2}), 4).select(1, 3);
+  EXPECT_EQ(odd.min().item<double>(), odd.max().item<double>());
+}
+
+TEST(MinibatchStd, DifferentiatesTwice) {
+  expect_second_derivative([](const at::Tensor& x) { return append_minibatch_std(x, 2); }, normal64({4, 1, 2, 1}),
+                           1e-6);
+}
+
+TEST(Activations, HaveTheDerivativesOfFiniteDifferences) {
+  const at::Tensor x = at::tensor({-2.0, -0.5, 0.3, 1.7}, at::kDouble);  // away from the corner at zero
+  for (const Activation& activation : activation_table()) expect_derivative(activation.apply, x);
+}
+
+TEST(Convolution, KeepsChannelsLastAndComputesInThePlacementsType) {
+  Rng rng(1);
+  Conv2d conv(3, 4, rng, ConvOptions{});
+  conv.set_placement(compute_in(at::kBFloat16));
+  const at::Tensor y = conv.forward(Rng(1).normal({2, 3, 6, 6}));
+  EXPECT_EQ(y.scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+  gradient(y.to(at::kFloat), state_of(conv, "weight"));
+  EXPECT_EQ(state_of(conv, "weight").scalar_type(), at::kFloat);
+}
+
+/// A tree of two levels.
+struct Pair : Module {
+  explicit Pair(Rng& rng) {
+    linear = child("linear", std::make_shared<Linear>(2, 2, rng));
+    norm = child("norm", std::make_shared<BatchNorm>(2));
+    parameter("scale", scale, at::ones({1}));
+  }
+  std::shared_ptr<Linear> linear;
+  std::shared_ptr<BatchNorm> norm;
+  at::Tensor scale;
+};
+
+TEST(Module, NamesParametersAndBuffersByTheirPath) {
+  Rng rng(1);
+  const Pair pair(rng);
+  const auto named = [](const NamedTensors& tensors) {
+    std::vector<std::string> result;
+    for (const auto& [name, tensor] : tensors) result.push_back(name);
+    return result;
+  };
+  EXPECT_EQ(named(pair.parameters("g.")),
+            (std::vector<std::string>{"g.scale", "g.linear.weight", "g.linear.bias", "g.norm.weight", "g.norm.bias"}));
+  EXPECT_EQ(named(pair.buffers()), (std::vector<std::string>{"norm.running_mean", "norm.running_var"}));
+  EXPECT_EQ(pair.state().size(), 7U);
+}
+
+TEST(Module, FreezesAndWidensTheWholeTree) {
+  Rng rng(1);
+  Pair pair(rng);
+  pair.set_requires_grad(false);
+  pair.to_dtype(at::kDouble);
+  for (const auto& [name, tensor] : pair.state()) EXPECT_EQ(tensor.scalar_type(), at::kDouble) << name;
+  for (const auto& [name, tensor] : pair.parameters()) EXPECT_FALSE(tensor.requires_grad()) << name;
+  pair.set_requires_grad(true);
+  for (const auto& [name, tensor] : pair.parameters()) EXPECT_TRUE(tensor.requires_grad()) << name;
+}
+
+}  // namespace
+}  // namespace obverse
