@@ -1,0 +1,232 @@
+#include "obverse/infer/invert.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "obverse/cli/commands.h"
+#include "obverse/cli/invert_targets.h"
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/io/files.h"
+#include "obverse/io/image.h"
+#include "obverse/io/npz.h"
+
+namespace obverse {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int64_t kGridImages = 256;  // a grid shows so many at most
+
+std::atomic<bool> interrupted = false;
+extern "C" void on_signal(int signal) {
+  interrupted = true;
+  std::signal(signal, SIG_DFL);  // the second one ends the program
+}
+
+struct InvertCommand {
+  std::string model, data, label, out = "inversion", precision = "float32";
+  std::vector<std::string> images;
+  InvertOptions options;
+  int64_t count = 64, own = 0, seed = 0, columns = 0;
+  double within = 0.1;
+  bool resize = false, find_class = false, json = false;
+};
+
+// A class by its name or number.
+int64_t class_index(const LatentModel& model, const std::string& wanted) {
+  const auto& names = model.domain().classes;
+  const auto found = std::find(names.begin(), names.end(), wanted);
+  if (found != names.end()) return found - names.begin();
+  int64_t index = -1;
+  const char* end = wanted.data() + wanted.size();
+  const auto parsed = std::from_chars(wanted.data(), end, index);
+  if (parsed.ec != std::errc() || parsed.ptr != end || index < 0 || index >= model.classes())
+    fail("--class {}: not a class of {}: use 0 to {} or a class's name", wanted, model.name, model.classes() - 1);
+  return index;
+}
+
+Targets choose_targets(const InvertCommand& c, LoadedModel& loaded, Rng& rng) {
+  if ((c.images.empty() ? 0 : 1) + (c.data.empty() ? 0 : 1) + (c.own > 0 ? 1 : 0) > 1)
+    fail("invert: images, --data and --own exclude each other: name one");
+  Targets targets = c.own > 0           ? own_targets(*loaded.model, c.own, rng)
+                    : !c.images.empty() ? read_targets(c.images, loaded.domain, c.resize)
+                                        : load_targets(c.data, c.count, loaded);
+  if (c.label.empty()) return targets;
+  if (loaded.model->classes() == 0)
+    fail("--class {}: {} is unconditional: it has no classes", c.label, loaded.model->name);
+  targets.y = at::full({targets.size()}, class_index(*loaded.model, c.label), at::kLong);
+  return targets;
+}
+
+double quantile_of(const at::Tensor& values, double q) {
+  return at::quantile(values.to(at::kDouble), q).item<double>();
+}
+
+// Figures that were not measured are null.
+Json summarise(const InvertCommand& c, const LoadedModel& loaded, const Targets& t, const Inversion& found) {
+  const at::Tensor mse = found.mse;
+  Json s = {{"method", c.options.method},
+            {"images", t.size()},
+            {"steps", c.options.optimise.steps},
+            {"steps_mean", found.steps.to(at::kDouble).mean().item<double>()},
+            {"restarts", c.options.optimise.restarts},
+            {"mse_mean", mse.to(at::kDouble).mean().item<double>()},
+            {"mse_median", quantile_of(mse, 0.5)},
+            {"mse_p95", quantile_of(mse, 0.95)},
+            {"psnr_median", quantile_of(found.psnr, 0.5)},
+            {"feature_error_median", nullptr},
+            {"seconds_per_image", found.seconds.mean().item<double>()},
+            {"target", t.what},
+            {"recovered_share", nullptr},
+            {"recovered_within", c.within},
+            {"class_accuracy", nullptr},
+            {"model", loaded.model->name},
+            {"model_hash", loaded.model->hash},
+            {"seed", c.seed},
+            {"interrupted", interrupted.load()}};
+  if (found.feature_error.defined()) s["feature_error_median"] = quantile_of(found.feature_error, 0.5);
+  if (t.code.defined())
+    s["recovered_share"] = (code_distance(found.code, t.code) <= c.within).to(at::kDouble).mean().item<double>();
+  if (c.find_class && t.y.defined() && found.y.defined())
+    s["class_accuracy"] = (found.y == t.y).to(at::kDouble).mean().item<double>();
+  return s;
+}
+
+void write_latents(const std::string& path, const Inversion& found, const std::string& hash) {
+  NamedTensors arrays = {
+      {"z", found.code}, {"mse", found.mse}, {"psnr", found.psnr}, {"steps", found.steps}, {"seconds", found.seconds}};
+  if (found.y.defined()) arrays.emplace_back("y", found.y);
+  if (found.feature_error.defined()) arrays.emplace_back("feature_error", found.feature_error);
+  const at::Tensor text = at::empty({static_cast<int64_t>(hash.size())}, at::kByte);  // ASCII
+  std::copy(hash.begin(), hash.end(), text.data_ptr<uint8_t>());
+  arrays.emplace_back("model_hash", text);
+  write_npz(path, arrays);
+}
+
+void write_pictures(const InvertCommand& c, const Targets& t, const at::Tensor& reconstruction) {
+  const auto grid = [&](const std::string& name, const at::Tensor& x) {
+    write_png(c.out + "/" + name, tile_images(to_bytes(x.slice(0, 0, kGridImages)), c.columns));
+  };
+  grid("originals.png", t.x);
+  grid("reconstructions.png", reconstruction);
+  grid("errors.png", (reconstruction - t.x).abs() - 1);  // black: none, white: 2
+  if (t.files.empty()) return;
+  std::filesystem::create_directories(c.out + "/reconstructions");
+  const at::Tensor bytes = to_bytes(reconstruction);
+  for (size_t i = 0; i < t.files.size(); ++i)
+    write_png(
+        fmt::format("{}/reconstructions/{:04}-{}.png", c.out, i, std::filesystem::path(t.files[i]).stem().string()),
+        bytes[static_cast<int64_t>(i)]);
+}
+
+void print_summary(const Json& s, const std::string& out) {
+  const auto number = [&](const char* key) { return s[key].get<double>(); };
+  fmt::print("{} images ({}) by {}\n", s["images"].get<int64_t>(), s["target"].get<std::string>(),
+             s["method"].get<std::string>());
+  fmt::print("  squared error  mean {:.5f}  median {:.5f}  95 % {:.5f}   a number, images in [-1, 1]\n",
+             number("mse_mean"), number("mse_median"), number("mse_p95"));
+  fmt::print("  psnr           median {:.2f} dB\n", number("psnr_median"));
+  if (!s["feature_error_median"].is_null())
+    fmt::print("  features       median {:.4f}   relative squared error\n", number("feature_error_median"));
+  if (!s["recovered_share"].is_null())
+    fmt::print("  codes found    {:.1f} %   within {:g} a number\n", 100 * number("recovered_share"),
+               number("recovered_within"));
+  if (!s["class_accuracy"].is_null()) fmt::print("  classes found  {:.1f} %\n", 100 * number("class_accuracy"));
+  fmt::print("  time           {:.4f} s an image, {:.0f} steps\n", number("seconds_per_image"), number("steps_mean"));
+  fmt::print("{}\n", out);
+}
+
+bool show_progress(double share, bool terminal) {
+  if (terminal) {
+    fmt::print(stderr, "\r\033[K{:3.0f} %", 100 * share);
+    std::fflush(stderr);
+  }
+  return !interrupted;
+}
+
+void run_invert(const InvertCommand& c) {
+  LoadedModel loaded = load_model(c.model, choose_placement(c.precision));
+  Rng rng(static_cast<uint64_t>(c.seed), "invert"), own_rng(static_cast<uint64_t>(c.seed), "own samples");
+  const Targets targets = choose_targets(c, loaded, own_rng);
+  std::error_code error;
+  std::filesystem::create_directories(c.out, error);
+  if (error) fail("{}: cannot make the folder ({}): name another with --out", c.out, error.message());
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  const bool terminal = isatty(2) && !c.json;
+  const Inversion found = invert(*loaded.model, targets.x, c.find_class ? at::Tensor() : targets.y, c.options, rng,
+                                 [&](double share) { return show_progress(share, terminal); });
+  if (terminal) fmt::print(stderr, "\r\033[K");
+  const Json summary = summarise(c, loaded, targets, found);
+  write_latents(c.out + "/latents.npz", found, loaded.model->hash);
+  if (loaded.domain.kind == Domain::Kind::image) write_pictures(c, targets, found.reconstruction);
+  write_file(c.out + "/summary.json", summary.dump(2) + "\n");
+  if (interrupted) fmt::print(stderr, "stopped: these are the codes found so far\n");
+  if (c.json)
+    fmt::print("{}\n", summary.dump(2));
+  else
+    print_summary(summary, c.out);
+}
+
+}  // namespace
+
+void setup_invert(CLI::App& app) {
+  auto c = std::make_shared<InvertCommand>();
+  OptimiseOptions& o = c->options.optimise;
+  app.add_option("model", c->model, "model file or run folder")->required();
+  app.add_option("images", c->images, "PNG or JPEG files, or folders of them; none: test images of the model's data");
+  app.add_option("--data", c->data, "test split of a data set, by name or path");
+  app.add_option("--count", c->count, "test samples to take; 0: all")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
+  app.add_option("--own", c->own, "check on so many samples of the model's own, whose codes are known")
+      ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--method", c->options.method, "how codes are inferred")
+      ->check(CLI::IsMember(names(invert_table())))
+      ->capture_default_str();
+  app.add_option("--steps", o.steps, "gradient steps on each code")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  app.add_option("--restarts", o.restarts, "codes tried for each image")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--lr", o.lr, "first step size")->check(CLI::Range(1e-9, 1e3))->capture_default_str();
+  app.add_option("--prior", o.prior_weight, "weight of the prior: twice the variance of noise on the pixels")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--features", o.feature_weight, "weight of the distance in the discriminator's features")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--clip", o.clip, "redraw numbers of a code that are beyond this; 0: off")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--batch", o.batch, "codes decoded at once")->check(CLI::Range(1, 65536))->capture_default_str();
+  app.add_option("--class", c->label, "class of the images, by name or number, for a conditional model");
+  app.add_flag("--find-class", c->find_class, "infer the class too, as is done where it is not known");
+  app.add_flag("--resize", c->resize, "resize images to the model's size");
+  app.add_option("--within", c->within, "a code counts as found within this distance a number")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--seed", c->seed, "of starts and of --own samples")->capture_default_str();
+  app.add_option("--precision", c->precision, "of the networks")
+      ->check(CLI::IsMember({"auto", "float32", "bfloat16"}))
+      ->capture_default_str();
+  app.add_option("--columns", c->columns, "of the grids; 0: about square")->check(CLI::Range(0, 1000));
+  app.add_option("--out", c->out, "folder for latents.npz, pictures and summary.json")
+      ->type_name("DIR")
+      ->capture_default_str();
+  app.add_flag("--json", c->json, "print the summary as JSON");
+  app.callback([c] { run_invert(*c); });
+}
+
+}  // namespace obverse
