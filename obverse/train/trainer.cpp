@@ -194,6 +194,8 @@ void Trainer::write_figures() {
 void Trainer::take_snapshot() {
   if (options_.ema_halflife_kimg <= 0) move_average(*average_, *game_, 0);
   copy_rest(*average_, *game_);
+  Rng statistics_rng(options_.seed, "statistics");
+  settle_statistics(*average_, *model_, data_->head(std::min<int64_t>(data_->size(), 4096)), statistics_rng);
   const at::Tensor picture = grid_->draw(*model_);
   const std::string png = encode_png(picture);
   write_file(run_.file(fmt::format("fakes{:06}.png", static_cast<int64_t>(std::floor(kimg())))), png);
