@@ -1,0 +1,127 @@
+// Derivatives through whole networks: against finite differences in float64, and what penalties ask of them in
+// bfloat16.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/table.h"
+#include "obverse/models/networks.h"
+#include "obverse/recipe/toml.h"
+#include "tests/finite_differences.h"
+
+namespace obverse {
+namespace {
+
+template <class Network>
+std::shared_ptr<Network> make(const std::vector<NetworkRow<Network>>& table, const std::string& kind,
+                              const std::string& text, const NetworkShape& shape) {
+  const auto& row = find_row(table, "network", kind);
+  const std::shared_ptr<Options> options = row.options();
+  read_options({text, "test", {}}, *options);
+  Rng rng(1, "initialisation");
+  const auto network = row.build(*options, shape, rng);
+  without_grad([&] {  // all layers at work, zero-initialised ones too
+    for (const auto& [name, tensor] : network->parameters()) tensor.add_(rng.normal(tensor.sizes()) * 0.1);
+    return 0;
+  });
+  return network;
+}
+
+NetworkShape small_images(int64_t classes) { return {{Domain::Kind::image, {1, 8, 8}, 256, {}}, 3, classes}; }
+
+template <class Network>
+void compute_in(Network& network, at::ScalarType dtype) {
+  Placement placement;
+  placement.compute = dtype;
+  network.set_placement(placement);
+  if (dtype == at::kDouble) network.to_dtype(at::kDouble);
+}
+
+struct Case {
+  const char *kind, *options;
+};
+
+/// A generator, with options that make its derivative smooth where it has an activation to choose.
+class SmoothGenerator : public ::testing::TestWithParam<Case> {};
+
+TEST_P(SmoothGenerator, HasTheDerivativeOfFiniteDifferencesInItsCode) {
+  for (const int64_t classes : {0, 2}) {
+    const auto G = make(generator_table(), GetParam().kind, GetParam().options, small_images(classes));
+    compute_in(*G, at::kDouble);
+    G->track(false);
+    const at::Tensor y = classes > 0 ? at::tensor({0, 1}, at::kLong) : at::Tensor();
+    const auto f = [&](const at::Tensor& z) { return G->forward(z, y).flatten().narrow(0, 30, 12); };
+    expect_derivative(f, Rng(2).normal({2, 3}).to(at::kDouble), 1e-6);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, SmoothGenerator,
+                         ::testing::Values(Case{"mlp", "widths = [6, 5]\nactivation = 'tanh'"},
+                                           Case{"dcgan", "channels = [4, 3]\nactivation = 'tanh'\ninit_std = 0"},
+                                           Case{"dcgan",
+                                                "channels = [4, 3]\nactivation = 'tanh'\nup = 'bilinear'\n"
+                                                "full_size_stage = true\nbatch_norm = false"},
+                                           Case{"r3gan", "channels = [4, 4]\ngroup_size = 2\nblocks = 1"}));
+
+/// A discriminator, likewise.
+class SmoothDiscriminator : public ::testing::TestWithParam<Case> {};
+
+TEST_P(SmoothDiscriminator, HasTheDerivativesOfFiniteDifferencesInItsImageTwice) {
+  for (const int64_t classes : {0, 2}) {
+    const auto D = make(discriminator_table(), GetParam().kind, GetParam().options, small_images(classes));
+    compute_in(*D, at::kDouble);
+    D->track(false);
+    const at::Tensor y = classes > 0 ? at::tensor({0, 1}, at::kLong) : at::Tensor();
+    const auto f = [&](const at::Tensor& x) { return D->forward(x.view({2, 1, 8, 8}), y).tanh(); };
+    const at::Tensor x = Rng(3).normal({2, 64}).to(at::kDouble);
+    expect_derivative(f, x, 1e-6);
+    expect_second_derivative(f, x, 1e-5);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Zoo, SmoothDiscriminator,
+    ::testing::Values(Case{"mlp", "widths = [6, 5]\nactivation = 'tanh'"},
+                      Case{"dcgan", "channels = [3, 4]\nactivation = 'tanh'\ninit_std = 0"},
+                      Case{"dcgan",
+                           "channels = [3, 4]\nactivation = 'tanh'\nbatch_norm = false\nspectral_norm = true\n"
+                           "minibatch_std = true\npool = 'sum'"},
+                      Case{"r3gan", "channels = [4, 4]\ngroup_size = 2\nblocks = 1"}));
+
+/// The gradient of R1, mean ||grad D(x)||^2, with respect to all of D's parameters, as one vector.
+at::Tensor slope_of_r1(Discriminator& D, const at::Tensor& images, const at::Tensor& y) {
+  const at::Tensor x = images.detach().clone().requires_grad_(true);
+  const at::Tensor penalty = gradient(D.forward(x, y), x, /*create_graph=*/true).flatten(1).square().sum(1).mean();
+  std::vector<at::Tensor> inputs, flat;
+  for (const auto& [name, parameter] : D.parameters()) inputs.push_back(parameter);
+  for (const at::Tensor& slope : gradients(penalty, inputs)) flat.push_back(slope.flatten());
+  return at::cat(flat);
+}
+
+class Discriminators : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Discriminators, TakeTheSecondDerivativeOfR1InBfloat16AsInFloat32) {
+  for (const int64_t classes : {0, 3}) {
+    const NetworkShape shape{{Domain::Kind::image, {1, 28, 28}, 256, {}}, 16, classes};
+    const auto D = make(discriminator_table(), GetParam().kind, GetParam().options, shape);
+    D->track(false);
+    const at::Tensor x = Rng(2).normal({16, 1, 28, 28}).tanh();
+    const at::Tensor y = classes > 0 ? at::arange(16, at::kLong) % classes : at::Tensor();
+    const at::Tensor exact = slope_of_r1(*D, x, y);
+    compute_in(*D, at::kBFloat16);
+    const at::Tensor rounded = slope_of_r1(*D, x, y);
+    EXPECT_TRUE(rounded.isfinite().all().item<bool>());
+    EXPECT_GT(exact.norm().item<double>(), 0);
+    // bfloat16 rounds to 0.4 %, through four passes over every layer.
+    EXPECT_LT(((rounded - exact).norm() / exact.norm()).item<double>(), 0.08);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, Discriminators,
+                         ::testing::Values(Case{"mlp", "widths = [64, 64]"},
+                                           Case{"dcgan", "channels = [16, 32]\nbatch_norm = false\ninit_std = 0"},
+                                           Case{"dcgan", "channels = [16, 32]\ninit_std = 0"},
+                                           Case{"r3gan", "channels = [16, 16, 32]\nblocks = 1\ngroup_size = 8"}));
+
+}  // namespace
+}  // namespace obverse
