@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "obverse/report/picture.h"
+
+namespace obverse {
+
+/// What is read from disk may lack anything: these are the values of members that are there and of the right type.
+std::optional<double> number_of(const nlohmann::json& json, const std::string& key);  // null: not a number
+std::string text_of(const nlohmann::json& json, const std::string& key);              // "" when absent
+
+/// One tag of stats.jsonl.
+struct Curve {
+  std::string tag;           // "Loss/D/loss"
+  std::vector<double> x, y;  // kimg (line number without Progress/kimg); mean, not finite where the run wrote null
+};
+
+/// One result of one line of metric-<name>.jsonl.
+struct Measurement {
+  std::string metric, name;  // "fid2k_full", "fid"
+  double value = 0;
+  std::optional<double> low, high;  // confidence interval
+  std::optional<double> floor;      // the same metric between real images and real images
+  std::optional<double> kimg;
+  std::optional<double> n_real, n_fake, seconds;
+  std::string features, features_hash, protocol;
+};
+
+struct RunFinding {
+  double kimg = 0;
+  std::string severity, cause, what, action;
+};
+
+/// A folder that `obverse invert --out` wrote.
+struct Inversion {
+  std::string folder;  // "inversion-hybrid"
+  nlohmann::json summary;
+  std::optional<Picture> originals, reconstructions, errors;
+};
+
+struct ModelFacts {
+  std::string domain;          // "image" or "points"
+  std::vector<int64_t> shape;  // of a sample: {C, H, W}
+  int64_t classes = 0;
+  std::map<std::string, int64_t> parameters;  // by network
+  double bytes = 0;
+};
+
+/// All that a report tells of a run folder. Whatever is missing is empty.
+struct RunRecord {
+  std::string path, name;
+  std::string recipe;                                        // TOML
+  std::vector<std::pair<std::string, std::string>> options;  // "game.loss" and its value, in the recipe's order
+  std::vector<std::string> log;                              // lines
+  std::vector<Curve> curves;
+  std::optional<double> started, ended;  // seconds since 1970, of the first and the last line of figures
+  std::optional<Picture> reals, interpolations;
+  std::vector<std::pair<int64_t, Picture>> fakes;  // kimg; ascending
+  size_t fakes_left_out = 0;                       // snapshots beyond what a report shows
+  std::vector<Measurement> measurements;
+  std::vector<RunFinding> findings;
+  std::vector<Inversion> inversions;
+  std::optional<ModelFacts> model;
+  std::vector<std::string> notes;  // what was damaged and left out, a sentence each
+
+  std::string option(const std::string& key) const;  // "" when absent
+  const Curve* curve(const std::string& tag) const;  // nullptr when absent
+};
+
+/// Reads a run folder. Throws UserError naming the path when it is none (it holds neither recipe.toml nor stats.jsonl).
+/// Damaged parts are left out and noted.
+RunRecord read_run(const std::string& path);
+
+}  // namespace obverse
