@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "obverse/core/error.h"
+#include "obverse/data/draws.h"
 #include "obverse/data/idx.h"
 #include "obverse/data/named.h"
 #include "obverse/data/sources.h"
@@ -66,15 +67,15 @@ Dataset load_stacked_mnist(const DataOptions& options, const std::string& split)
   IdxPair digits = read_digits("mnist", options, split);
   if (options.size > 0) digits.images = resize_square(digits.images, options.size);
   const int64_t n = split == "train" ? 128'000 : 26'000;
-  Rng rng(0, "stacked-mnist " + split);
-  const at::Tensor triples = rng.integers(digits.images.size(0), {n, 3});
+  Draws draws("stacked-mnist " + split);
+  at::Tensor triples = at::empty({3 * n}, at::kLong);
+  for (int64_t i = 0; i < 3 * n; ++i) triples.data_ptr<int64_t>()[i] = draws.integer(digits.images.size(0));
   const at::Tensor weights = at::tensor({100, 10, 1}, at::kLong);
   const int64_t h = digits.images.size(2), w = digits.images.size(3);
   std::vector<std::string> classes;
   for (int i = 0; i < 1000; ++i) classes.push_back(fmt::format("{:03}", i));
-  return image_dataset("stacked-mnist", digits.images.index_select(0, triples.flatten()).view({n, 3, h, w}),
-                       digits.labels.index_select(0, triples.flatten()).view({n, 3}).mul(weights).sum(1), classes,
-                       options);
+  return image_dataset("stacked-mnist", digits.images.index_select(0, triples).view({n, 3, h, w}),
+                       digits.labels.index_select(0, triples).view({n, 3}).mul(weights).sum(1), classes, options);
 }
 
 }  // namespace obverse

@@ -8,6 +8,7 @@
 #include "obverse/core/error.h"
 #include "obverse/data/arrays.h"
 #include "obverse/data/decode.h"
+#include "obverse/data/draws.h"
 #include "obverse/data/idx.h"
 #include "obverse/data/pictures.h"
 #include "obverse/io/files.h"
@@ -86,7 +87,7 @@ Dataset load_path(const DataOptions& options, const std::string& split) {
   Reading reading = read_path(options, split);
   if (!reading.problems.empty()) throw UserError(problem_lines(options.source, reading.problems));
   Dataset& data = reading.data;
-  at::Tensor order = Rng(0, "split").permutation(data.size());
+  at::Tensor order = Draws("split").permutation(data.size());
   if (!reading.own_split) {
     if (data.size() < 2) fail("{}: {} sample: at least 2 are needed", options.source, data.size());
     const int64_t test = std::max<int64_t>(1, data.size() / 10);

@@ -4,6 +4,7 @@
 
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/data/draws.h"
 #include "obverse/data/named.h"
 
 namespace obverse {
@@ -32,21 +33,6 @@ const std::vector<MixtureRow>& mixture_table() {
   static const std::vector<MixtureRow> table = {{"ring", ring}, {"grid", grid}};
   return table;
 }
-
-// Drawn in float64 from the generator's bits alone, so that the points do not depend on the processor's vector units.
-class Draws {
- public:
-  explicit Draws(const std::string& purpose) : rng_(0, purpose) {}
-  double uniform() { return std::ldexp(static_cast<double>(rng_.bits() >> 11), -53); }  // [0, 1)
-  int64_t integer(int64_t bound) { return static_cast<int64_t>(uniform() * static_cast<double>(bound)); }
-  double normal() {  // Box-Muller
-    const double u = 1 - uniform(), v = uniform();
-    return std::sqrt(-2 * std::log(u)) * std::cos(2 * kPi * v);
-  }
-
- private:
-  Rng rng_;
-};
 
 template <class Point>  // Point(Draws&, float* xy)
 Dataset toy(const std::string& name, const std::string& split, Point&& point) {

@@ -30,6 +30,11 @@ struct JpegReader {
 
 JpegReader& reader_of(j_common_ptr jpeg) { return *static_cast<JpegReader*>(jpeg->client_data); }
 
+bool refuse(JpegReader& r, const char* why) {
+  std::snprintf(r.message, sizeof(r.message), "%s", why);
+  return false;
+}
+
 void stop(j_common_ptr jpeg) {
   jpeg->err->format_message(jpeg, reader_of(jpeg).message);
   std::longjmp(reader_of(jpeg).on_error, 1);
@@ -44,8 +49,8 @@ void on_message(j_common_ptr jpeg, int level) {
 
 void on_progress(j_common_ptr jpeg) {
   if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number > kMaxScans) {
-    jpeg->err->msg_code = JERR_WIDTH_OVERFLOW;
-    stop(jpeg);
+    refuse(reader_of(jpeg), "too many scans");
+    std::longjmp(reader_of(jpeg).on_error, 1);
   }
 }
 
@@ -60,12 +65,13 @@ void set_up(JpegReader& r, const std::string& bytes) {
   jpeg_mem_src(&r.jpeg, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
-// Returns false when libjpeg reports an error, in r.message; when there are too many pixels, r.message stays empty.
+// Returns false when libjpeg reports an error, in r.message, or when the picture is refused.
 bool read_pixels(JpegReader& r, const std::string& bytes) {
   if (setjmp(r.on_error)) return false;
   set_up(r, bytes);
   jpeg_read_header(&r.jpeg, TRUE);
-  if (uint64_t{r.jpeg.image_width} * r.jpeg.image_height > kMaxPixels) return false;
+  if (uint64_t{r.jpeg.image_width} * r.jpeg.image_height > kMaxPixels) return refuse(r, "too many pixels");
+  if (r.jpeg.num_components == 4) return refuse(r, "CMYK colours: convert it to RGB");
   r.jpeg.out_color_space = r.jpeg.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
   jpeg_start_decompress(&r.jpeg);
   r.width = r.jpeg.output_width, r.height = r.jpeg.output_height;
@@ -83,8 +89,7 @@ bool read_pixels(JpegReader& r, const std::string& bytes) {
 
 at::Tensor decode_jpeg(const std::string& bytes, const std::string& where) {
   JpegReader reader;
-  if (!read_pixels(reader, bytes))
-    fail("{}: damaged JPEG: {}", where, reader.message[0] ? reader.message : "too many pixels");
+  if (!read_pixels(reader, bytes)) fail("{}: unreadable JPEG: {}", where, reader.message);
   const auto width = static_cast<int64_t>(reader.width), height = static_cast<int64_t>(reader.height);
   const at::Tensor rows =
       at::from_blob(reader.pixels.data(), {height, width, static_cast<int64_t>(reader.channels)}, at::kByte);

@@ -71,7 +71,7 @@ bool read_pixels(PngReader& r) {
 at::Tensor decode_png(const std::string& bytes, const std::string& where) {
   PngReader reader;
   reader.bytes = &bytes;
-  if (!read_pixels(reader)) fail("{}: damaged PNG: {}", where, reader.error);
+  if (!read_pixels(reader)) fail("{}: unreadable PNG: {}", where, reader.error);
   const size_t channels = reader.channels, colours = channels < 3 ? 1 : 3, area = reader.width * reader.height;
   const bool alpha = channels == 2 || channels == 4;
   at::Tensor image = at::empty(

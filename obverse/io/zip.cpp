@@ -89,6 +89,7 @@ std::string ZipReader::read(const std::string& name) const {
 }
 
 void write_zip(const std::string& path, const std::vector<std::pair<std::string, std::string>>& members) {
+  if (members.empty()) return write_file(path, "PK\5\6" + std::string(18, '\0'));  // libzip would write nothing
   zip_error_t error;
   zip_error_init(&error);
   const std::unique_ptr<zip_source_t, SourceFree> source(zip_source_buffer_create(nullptr, 0, 0, &error));

@@ -1,0 +1,150 @@
+#include "obverse/io/image.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include "obverse/io/files.h"
+#include "obverse/io/npz.h"
+#include "obverse/io/resize.h"
+#include "tests/io/refused.h"
+#include "tests/temporary_folder.h"
+
+namespace obverse {
+namespace {
+
+using ::obverse::testing::expect_damage_survived;
+using ::obverse::testing::expect_truncations_refused;
+using ::obverse::testing::refusal;
+using ::obverse::testing::TemporaryFolder;
+using ::testing::HasSubstr;
+
+const NamedTensors& fixture() {
+  static const NamedTensors arrays = read_npz(OBVERSE_SOURCE_DIR "/tests/fixtures/io.npz");
+  return arrays;
+}
+
+std::string bytes_of(const at::Tensor& t) { return {static_cast<const char*>(t.data_ptr()), t.nbytes()}; }
+
+std::string picture(const std::string& name) { return bytes_of(find_tensor(fixture(), "picture." + name, "io.npz")); }
+
+int64_t largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kInt) - b.to(at::kInt)).abs().max().item<int64_t>();
+}
+
+at::Tensor decode(const std::string& bytes) { return decode_image(bytes, "picture"); }
+
+TEST(Image, DecodesEveryKindAsPillowDoes) {
+  int pictures = 0;
+  for (const auto& [key, encoded] : fixture()) {
+    if (key.rfind("picture.", 0) != 0) continue;
+    SCOPED_TRACE(key);
+    const std::string name = key.substr(8);
+    const at::Tensor expected = find_tensor(fixture(), "pixels." + name, "io.npz").permute({2, 0, 1});
+    const at::Tensor image = decode_image(bytes_of(encoded), name);
+    ASSERT_EQ(image.sizes(), expected.sizes());
+    // JPEG decoders may round the inverse transform differently; compositing rounds half up here.
+    const int64_t tolerance = name.rfind("jpeg", 0) == 0 ? 2 : name == "rgba" ? 1 : 0;
+    EXPECT_LE(largest_difference(image, expected), tolerance);
+    ++pictures;
+  }
+  EXPECT_EQ(pictures, 12);
+}
+
+TEST(Image, PutsTransparencyOnWhite) {
+  const at::Tensor image = decode(picture("rgba"));
+  EXPECT_EQ(image.size(0), 3);
+  EXPECT_TRUE(image.is_contiguous());
+}
+
+TEST(Image, GivesBackWhatWasWritten) {
+  const TemporaryFolder folder;
+  for (const int64_t channels : {1, 3}) {
+    const at::Tensor image = at::randint(256, {channels, 13, 7}, at::kByte);
+    write_png(folder.file("a.png"), image);
+    EXPECT_TRUE(at::equal(read_image(folder.file("a.png")), image));
+  }
+}
+
+TEST(Image, RefusesEveryTruncation) {
+  for (const char* name : {"grey", "palette", "interlaced", "jpeg grey", "jpeg colour progressive"}) {
+    SCOPED_TRACE(name);
+    const std::string bytes = picture(name);
+    // libjpeg does not miss the last two bytes, which only say that the picture has ended.
+    const size_t counted = bytes.compare(0, 2, "\xff\xd8") == 0 ? bytes.size() - 2 : bytes.size();
+    expect_truncations_refused(bytes.substr(0, counted), decode);
+  }
+}
+
+TEST(Image, SurvivesDamageToAnyByte) {
+  for (const char* name : {"grey", "transparent palette", "interlaced", "jpeg grey", "jpeg colour progressive"}) {
+    SCOPED_TRACE(name);
+    expect_damage_survived(picture(name), decode);
+  }
+}
+
+TEST(Image, SaysWhatIsWrong) {
+  EXPECT_EQ(refusal([] { decode_image("hello", "a.png"); }), "a.png: neither PNG nor JPEG");
+  EXPECT_EQ(refusal([] { decode_image("", "a.png"); }), "a.png: the file is empty");
+  EXPECT_EQ(refusal([] { decode_image(picture("grey").substr(0, 60), "a.png"); }),
+            "a.png: unreadable PNG: the file is cut short");
+  EXPECT_THAT(refusal([] { decode_image(picture("jpeg grey").substr(0, picture("jpeg grey").size() / 2), "a.jpg"); }),
+              HasSubstr("a.jpg: unreadable JPEG: "));
+  EXPECT_THAT(refusal([] { decode_image(bytes_of(find_tensor(fixture(), "refused.cmyk", "")), "a.jpg"); }),
+              HasSubstr("CMYK"));
+}
+
+TEST(Image, RefusesPixelsWithoutEnd) {
+  std::string bytes = picture("grey");
+  bytes.replace(16, 8, std::string("\0\0\xff\xff\0\0\xff\xff", 8));  // 65535 x 65535
+  const uLong sum = crc32(0, reinterpret_cast<const Bytef*>(bytes.data()) + 12, 17);
+  for (size_t i = 0; i < 4; ++i) bytes[29 + i] = static_cast<char>(sum >> (24 - 8 * i));
+  EXPECT_EQ(refusal([&] { decode(bytes); }), "picture: unreadable PNG: too many pixels");
+}
+
+TEST(ToBytes, InvertsTheMappingToMinusOneToOneForEveryByte) {
+  const at::Tensor bytes = at::arange(256, at::kByte).view({1, 1, 16, 16});
+  EXPECT_TRUE(at::equal(to_bytes(bytes.to(at::kFloat) / 127.5 - 1), bytes));
+}
+
+TEST(ToBytes, ClampsAndRoundsToNearest) {
+  const at::Tensor x =
+      at::tensor({-2.0, -1.0, 0.0, 1.0, 3.0, 1.4 / 127.5 - 1, 1.6 / 127.5 - 1}, at::kFloat).view({1, 1, 1, 7});
+  EXPECT_TRUE(at::equal(to_bytes(x).flatten(), at::tensor({0, 0, 128, 255, 255, 1, 2}, at::kByte)));
+}
+
+TEST(TileImages, LaysOutRowByRowWithBlackAtTheEnd) {
+  const at::Tensor x = at::tensor({1, 2, 3}, at::kByte).view({3, 1, 1, 1});
+  EXPECT_TRUE(at::equal(tile_images(x), at::tensor({1, 2, 3, 0}, at::kByte).view({1, 2, 2})));
+  EXPECT_TRUE(at::equal(tile_images(x, 3), at::tensor({1, 2, 3}, at::kByte).view({1, 1, 3})));
+  EXPECT_EQ(tile_images(at::zeros({10, 3, 4, 5}, at::kByte), 4).sizes(), (at::IntArrayRef{3, 12, 20}));
+}
+
+TEST(Resize, EqualsPillowsBicubicBitForBit) {
+  const at::Tensor source = find_tensor(fixture(), "resize.source", "io.npz").view({1, 1, 23, 17});
+  int sizes = 0;
+  for (const auto& [name, expected] : fixture()) {
+    if (name.rfind("resize.", 0) != 0 || name == "resize.source") continue;
+    const at::Tensor resized = resize_bicubic(source, expected.size(0), expected.size(1));
+    EXPECT_TRUE(at::equal(resized[0][0], expected)) << name;
+    ++sizes;
+  }
+  EXPECT_EQ(sizes, 6);
+}
+
+TEST(Resize, TreatsEveryPlaneAlike) {
+  const at::Tensor x = at::randint(256, {5, 3, 9, 12}, at::kByte);
+  const at::Tensor resized = resize_bicubic(x, 6, 7);
+  for (int64_t n = 0; n < 5; ++n)
+    for (int64_t c = 0; c < 3; ++c)
+      EXPECT_TRUE(at::equal(resized[n][c], resize_bicubic(x[n][c].view({1, 1, 9, 12}), 6, 7)[0][0]));
+}
+
+TEST(Resize, CutsTheMiddleSquare) {
+  const at::Tensor x = at::arange(12, at::kByte).view({1, 1, 2, 6});
+  EXPECT_TRUE(at::equal(resize_square(x, 2).flatten(), at::tensor({2, 3, 8, 9}, at::kByte)));
+}
+
+}  // namespace
+}  // namespace obverse

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+#include "obverse/core/error.h"
+
+namespace obverse::testing {
+
+/// Writes a file without the care of write_file.
+inline void put(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+/// The message with which `action` is refused as a mistake of the user's; a failure, and empty, when it is not.
+template <class Action>
+std::string refusal(Action&& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "was not refused";
+  return {};
+}
+
+/// Every proper beginning of `bytes` is refused by `read`.
+template <class Read>
+void expect_truncations_refused(const std::string& bytes, Read&& read) {
+  for (size_t n = 0; n < bytes.size(); ++n) {
+    SCOPED_TRACE("cut after " + std::to_string(n) + " bytes");
+    refusal([&] { read(bytes.substr(0, n)); });
+  }
+}
+
+/// Reads `bytes` with each byte damaged in turn: it may be refused as a mistake of the user's, and must not fail
+/// otherwise.
+template <class Read>
+void expect_damage_survived(const std::string& bytes, Read&& read) {
+  for (size_t i = 0; i < bytes.size(); ++i)
+    for (const int change : {0x01, 0x80, 0xff}) {
+      std::string damaged = bytes;
+      damaged[i] = static_cast<char>(damaged[i] ^ change);
+      SCOPED_TRACE("byte " + std::to_string(i) + " changed by " + std::to_string(change));
+      try {
+        read(damaged);
+      } catch (const UserError&) {
+      }
+    }
+}
+
+}  // namespace obverse::testing
