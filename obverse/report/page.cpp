@@ -139,7 +139,7 @@ document.querySelectorAll('.chart > svg').forEach(svg => {
   const values = [...legend.querySelectorAll('b')], at = legend.querySelector('.at'), last = values.map(b => b.textContent);
   const lines = [...plot.querySelectorAll('.series')].map(g =>
       [...g.querySelectorAll('.line')].flatMap(l => l.getAttribute('points').split(' ').map(p => p.split(',').map(Number))));
-  const cursor = document.createElementNS('http://www.w3.org/2000/svg', 'line');
+  const cursor = document.createElementNS(svg.namespaceURI, 'line');
   cursor.setAttribute('class', 'cursor');
   cursor.setAttribute('y1', 0);
   cursor.setAttribute('y2', height);

@@ -13,13 +13,19 @@ namespace obverse {
 
 static Picture encode(const at::Tensor& image) { return {encode_png(image), image.size(2), image.size(1)}; }
 
-Picture read_picture(const std::string& path, int64_t max_side) {
+Picture read_picture(const std::string& path) {
   std::string bytes = read_file(path);
   const at::Tensor image = decode_image(bytes, path);  // [C, H, W]
-  const int64_t height = image.size(1), width = image.size(2), longest = std::max(height, width);
-  if (longest <= max_side) return {std::move(bytes), width, height};
+  if (bytes.compare(0, 4, "\x89PNG") != 0) return encode(image);
+  return {std::move(bytes), image.size(2), image.size(1)};
+}
+
+Picture shrink(const Picture& picture, int64_t max_side) {
+  const int64_t longest = std::max(picture.height, picture.width);
+  if (longest <= max_side) return picture;
   const auto scaled = [&](int64_t side) { return std::max<int64_t>(1, side * max_side / longest); };
-  const at::Tensor small = at::adaptive_avg_pool2d(image.to(at::kFloat), {scaled(height), scaled(width)});
+  const at::Tensor image = decode_image(picture.png, "picture").to(at::kFloat);  // [C, H, W]
+  const at::Tensor small = at::adaptive_avg_pool2d(image, {scaled(picture.height), scaled(picture.width)});
   return encode(small.round().to(at::kByte));
 }
 
@@ -33,7 +39,7 @@ int64_t Cell::count(const Picture& grid) const { return grid.height / height * c
 
 Picture cut_cells(const Picture& grid, const Cell& cell, int64_t first, int64_t count, int64_t columns) {
   const at::Tensor image = decode_image(grid.png, "picture");  // [C, rows H, columns W]
-  const at::Tensor cells = image.view({image.size(0), -1, cell.height, cell.columns(grid), cell.width})
+  const at::Tensor cells = image.reshape({image.size(0), -1, cell.height, cell.columns(grid), cell.width})
                                .permute({1, 3, 0, 2, 4})
                                .flatten(0, 1);  // [N, C, H, W]
   const int64_t taken = std::min(count, cells.size(0) - first);
@@ -41,7 +47,7 @@ Picture cut_cells(const Picture& grid, const Cell& cell, int64_t first, int64_t 
 }
 
 std::string image_tag(const Picture& picture, const std::string& alt, const std::string& style) {
-  constexpr int64_t kCoarse = 800;  // pictures narrower than this are enlarged
+  constexpr int64_t kCoarse = 480;  // narrower pictures are enlarged
   return fmt::format("<img class=\"{}\" alt=\"{}\" width=\"{}\" height=\"{}\"{} src=\"data:image/png;base64,{}\"/>",
                      picture.width < kCoarse ? "coarse" : "fine", escape(alt), picture.width, picture.height,
                      style.empty() ? "" : fmt::format(" style=\"{}\"", style), base64(picture.png));
@@ -49,11 +55,12 @@ std::string image_tag(const Picture& picture, const std::string& alt, const std:
 
 std::string show_strip(const Picture& grid, const Cell& cell, int64_t first, int64_t count, const std::string& alt) {
   const int64_t shown = std::min(count, cell.count(grid) - first), half = (shown + 1) / 2;
-  const Picture row = cut_cells(grid, cell, first, shown, shown);
+  const Picture row = shrink(cut_cells(grid, cell, first, shown, shown), 1600);
   return image_tag(row, alt, fmt::format("--half:{}/{}", half * cell.width, cell.height));
 }
 
-std::string show_picture(const Picture& picture, const Presentation& how) {
+std::string show_picture(const Picture& whole, const Presentation& how) {
+  const Picture picture = shrink(whole, how.max_side);
   std::string style;
   if (how.max_width > 0) {
     const int64_t factor = std::max<int64_t>(1, how.max_width / std::max<int64_t>(1, picture.width));

@@ -11,9 +11,11 @@ struct Picture {
   int64_t width = 0, height = 0;
 };
 
-/// A picture file; larger ones are scaled down to `max_side` pixels, so that a report stays small.
-/// Throws UserError naming the path when it is no picture or damaged.
-Picture read_picture(const std::string& path, int64_t max_side = 1600);
+/// A picture file. Throws UserError naming the path when it is no picture or damaged.
+Picture read_picture(const std::string& path);
+
+/// The picture, its longer side brought down to `max_side` pixels if need be, so that a report stays small.
+Picture shrink(const Picture& picture, int64_t max_side);
 
 /// The pictures a grid is tiled of, when it is one of cells of height x width.
 struct Cell {
@@ -31,10 +33,11 @@ struct Presentation {
   std::string alt;
   std::string caption;    // under the picture; may be empty
   int64_t max_width = 0;  // in CSS pixels; 0: as wide as its place
+  int64_t max_side = 1600;
 };
 
 /// <figure><img src="data:..."></figure>. Small pictures are enlarged by whole factors and keep their pixels' edges.
-std::string show_picture(const Picture& picture, const Presentation& how);
+std::string show_picture(const Picture& whole, const Presentation& how);
 /// The <img> alone.
 std::string image_tag(const Picture& picture, const std::string& alt, const std::string& style = "");
 

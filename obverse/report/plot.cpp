@@ -13,7 +13,9 @@ namespace {
 // Units of the view box; the style sheet lets it grow to about its natural size.
 constexpr double kWidth = 400, kHeight = 216, kLeft = 44, kRight = 10, kTop = 8, kBottom = 26;
 constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotHeight = kHeight - kTop - kBottom;
-constexpr size_t kSmoothFrom = 32, kDotsUpTo = 24, kColumns = 220;
+constexpr size_t kSmoothFrom = 32, kDotsUpTo = 24, kColumns = 220, kSmoothPoints = 800;
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kHuge = 1e300;  // beyond this, differences overflow
 
 struct Extent {
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
@@ -22,7 +24,7 @@ struct Extent {
   }
   bool empty() const { return !(low <= high); }
   void widen(double share) {
-    const double pad = high > low ? share * (high - low) : std::max(0.1 * std::abs(high), 1e-6);
+    const double pad = high > low ? share * (high - low) : high != 0 ? 0.1 * std::abs(high) : 1;
     low -= pad, high += pad;
   }
 };
@@ -33,6 +35,23 @@ void include_bulk(Extent& extent, std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t cut = values.size() < 50 ? 0 : std::max<size_t>(1, values.size() / 100);
   for (size_t i = cut; i + cut < values.size(); ++i) extent.include(values[i]);
+}
+
+// A line in units of the axes.
+struct Line {
+  std::vector<double> x, y;
+};
+
+// A line through the mean course of `raw`, at some hundred of its points.
+Line smoothed(const Line& raw) {
+  const size_t n = raw.y.size(), stride = std::max<size_t>(1, n / kSmoothPoints);
+  const size_t half_width = n < kSmoothFrom ? 0 : std::max<size_t>(2, n / 50);
+  Line line;
+  for (size_t i = 0; i < n; i = i + 1 == n ? n : std::min(i + stride, n - 1)) {
+    line.x.push_back(raw.x[i]);
+    line.y.push_back(smoothed_at(raw.y, i, half_width));
+  }
+  return line;
 }
 
 struct Point {
@@ -70,9 +89,11 @@ class Plot {
       : chart_(chart),
         log_(chart.log_scale ? *chart.log_scale && all_positive(chart.series) : wants_log_scale(chart.series)) {
     for (const Series& s : chart.series) {
-      axis_values_.push_back(to_axis(s.y));
-      const size_t half = s.y.size() < kSmoothFrom ? 0 : std::max<size_t>(2, s.y.size() / 50);
-      smooth_.push_back(smooth(axis_values_.back(), half));
+      Line line{s.x, to_axis(s.y)};
+      for (size_t i = 0; i < line.x.size(); ++i)
+        if (!(std::abs(line.x[i]) < kHuge)) line.y[i] = kNone;
+      smooth_.push_back(smoothed(line));
+      raw_.push_back(std::move(line));
     }
     find_extents();
   }
@@ -104,8 +125,8 @@ class Plot {
   std::string remarks() const {
     size_t outside = 0, broken = 0;
     for (size_t s = 0; s < chart_.series.size(); ++s)
-      for (size_t i = 0; i < axis_values_[s].size(); ++i) {
-        const double value = axis_values_[s][i];
+      for (size_t i = 0; i < raw_[s].y.size(); ++i) {
+        const double value = raw_[s].y[i];
         if (!std::isfinite(chart_.series[s].y[i]))
           ++broken;
         else if (std::isfinite(value) && (value < y_.low || value > y_.high))
@@ -119,8 +140,10 @@ class Plot {
 
  private:
   std::vector<double> to_axis(std::vector<double> values) const {
-    if (log_)
-      for (double& v : values) v = v > 0 ? std::log10(v) : std::numeric_limits<double>::quiet_NaN();
+    for (double& v : values) {
+      if (!(std::abs(v) < kHuge)) v = kNone;
+      if (log_) v = v > 0 ? std::log10(v) : kNone;
+    }
     return values;
   }
   double to_axis(double value) const { return to_axis(std::vector<double>{value}).front(); }
@@ -132,9 +155,9 @@ class Plot {
     for (size_t s = 0; s < chart_.series.size(); ++s) {
       const Series& series = chart_.series[s];
       for (size_t i = 0; i < series.x.size(); ++i)
-        if (std::isfinite(axis_values_[s][i])) x_.include(series.x[i]);
-      include_bulk(y_, axis_values_[s]);
-      const auto& line = smooth_[s];
+        if (std::isfinite(raw_[s].y[i])) x_.include(series.x[i]);
+      include_bulk(y_, raw_[s].y);
+      const std::vector<double>& line = smooth_[s].y;
       for (size_t i = line.size() / 2; i < line.size(); ++i) y_.include(line[i]);
       for (const double v : to_axis(series.low)) y_.include(v);
       for (const double v : to_axis(series.high)) y_.include(v);
@@ -147,8 +170,8 @@ class Plot {
   }
 
   std::optional<double> last_value(size_t s) const {
-    for (size_t i = smooth_[s].size(); i-- > 0;)
-      if (std::isfinite(smooth_[s][i])) return from_axis(smooth_[s][i]);
+    for (size_t i = smooth_[s].y.size(); i-- > 0;)
+      if (std::isfinite(smooth_[s].y[i])) return from_axis(smooth_[s].y[i]);
     return std::nullopt;
   }
 
@@ -208,11 +231,11 @@ class Plot {
     return out;
   }
 
-  std::vector<Segment> segments(size_t s, const std::vector<double>& values) const {
+  std::vector<Segment> segments(const Line& line) const {
     std::vector<Segment> result(1);
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (std::isfinite(values[i]))
-        result.back().push_back({px(chart_.series[s].x[i]), py(values[i])});
+    for (size_t i = 0; i < line.y.size(); ++i) {
+      if (std::isfinite(line.y[i]))
+        result.back().push_back({px(line.x[i]), py(line.y[i])});
       else if (!result.back().empty())
         result.emplace_back();
     }
@@ -220,9 +243,9 @@ class Plot {
     return result;
   }
 
-  std::string polylines(size_t s, const std::vector<double>& values, const char* kind) const {
+  std::string polylines(const Line& line, const char* kind) const {
     std::string out;
-    for (const Segment& segment : segments(s, values)) {
+    for (const Segment& segment : segments(line)) {
       if (segment.size() == 1)
         out += fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>", segment[0].x, segment[0].y);
       out += fmt::format("<polyline class=\"{}\" points=\"{}\"/>", kind, coordinates(thin_out(segment)));
@@ -243,10 +266,10 @@ class Plot {
   }
 
   std::string dots(size_t s) const {
-    const size_t n = axis_values_[s].size();
+    const size_t n = raw_[s].y.size();
     if (n < 2 || n > kDotsUpTo) return {};
     std::string out;
-    for (const Segment& segment : segments(s, axis_values_[s]))
+    for (const Segment& segment : segments(raw_[s]))
       for (const Point& p : segment)
         out += fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\"/>", p.x, p.y);
     return out;
@@ -257,10 +280,10 @@ class Plot {
     std::string below, above;
     for (size_t s = 0; s < chart_.series.size(); ++s) {
       const std::string& colour = chart_.series[s].colour;
-      const bool smoothed = axis_values_[s].size() >= kSmoothFrom;
-      if (smoothed) below += fmt::format("<g class=\"{}\">{}</g>", colour, polylines(s, axis_values_[s], "raw"));
+      const bool smoothed = raw_[s].y.size() >= kSmoothFrom;
+      if (smoothed) below += fmt::format("<g class=\"{}\">{}</g>", colour, polylines(raw_[s], "raw"));
       above +=
-          fmt::format("<g class=\"series {}\">{}{}{}</g>", colour, band(s), polylines(s, smooth_[s], "line"), dots(s));
+          fmt::format("<g class=\"series {}\">{}{}{}</g>", colour, band(s), polylines(smooth_[s], "line"), dots(s));
     }
     return below + above;
   }
@@ -268,7 +291,7 @@ class Plot {
   const Chart& chart_;
   bool log_;
   Extent x_, y_;
-  std::vector<std::vector<double>> axis_values_, smooth_;  // by series, in units of the y axis
+  std::vector<Line> raw_, smooth_;  // by series
 };
 
 }  // namespace

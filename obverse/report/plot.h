@@ -56,7 +56,8 @@ bool all_positive(const std::vector<Series>& series);  // the finite values
 /// Whether all finite values are positive and their bulk spans more than a factor of 100.
 bool wants_log_scale(const std::vector<Series>& series);
 
-/// Means over a triangular window of `half_width` points to either side, gaps left out and kept.
-std::vector<double> smooth(const std::vector<double>& y, size_t half_width);
+/// The mean of y about y[i] under a triangular window of `half_width` points to either side. Values that are not finite
+/// are left out; where y[i] is one, it is returned.
+double smoothed_at(const std::vector<double>& y, size_t i, size_t half_width);
 
 }  // namespace obverse

@@ -159,9 +159,9 @@ class Reader {
     return record_.curves[it->second];
   }
 
-  std::optional<Picture> picture(const std::string& name, int64_t max_side = 1600) {
+  std::optional<Picture> picture(const std::string& name) {
     std::optional<Picture> result;
-    if (exists(name)) tolerate(name, [&] { result = read_picture(file(name), max_side); });
+    if (exists(name)) tolerate(name, [&] { result = read_picture(file(name)); });
     return result;
   }
 
@@ -177,7 +177,7 @@ class Reader {
     record_.fakes_left_out = names.size() - shown;
     for (size_t i = 0; i < shown; ++i) {
       const auto& [kimg, name] = names[shown < 2 ? i : i * (names.size() - 1) / (shown - 1)];
-      if (auto shot = picture(name, 1200)) record_.fakes.emplace_back(kimg, std::move(*shot));
+      if (auto shot = picture(name)) record_.fakes.emplace_back(kimg, std::move(*shot));
     }
   }
 

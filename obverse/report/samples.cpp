@@ -42,8 +42,8 @@ std::string draw_strips(const RunRecord& run) {
 std::string draw_film(const RunRecord& run) {
   std::string frames;
   for (const auto& [kimg, picture] : run.fakes)
-    frames +=
-        show_picture(picture, {fmt::format("samples after {}", kimg_label(kimg)), kimg_label(kimg), kPictureWidth});
+    frames += show_picture(picture,
+                           {fmt::format("samples after {}", kimg_label(kimg)), kimg_label(kimg), kPictureWidth, 800});
   const std::string left_out =
       run.fakes_left_out ? fmt::format(" {} snapshots between these are in the run folder.", run.fakes_left_out) : "";
   return fmt::format(

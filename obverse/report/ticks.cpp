@@ -15,9 +15,9 @@ std::vector<double> nice_ticks(double low, double high, int count) {
   for (const double factor : {5.0, 2.0, 1.0})
     if (factor * power >= 0.75 * rough) step = factor * power;
   std::vector<double> ticks;
-  const double slack = 1e-9 * step;
-  for (double k = std::ceil((low - slack) / step); k * step <= high + slack; ++k)
-    ticks.push_back(k == 0 ? 0 : k * step);
+  const double slack = 1e-9 * step, first = std::ceil((low - slack) / step);
+  for (int i = 0; i <= 4 * count && (first + i) * step <= high + slack; ++i)
+    ticks.push_back(first + i == 0 ? 0 : (first + i) * step);
   return ticks;
 }
 
@@ -42,18 +42,20 @@ std::vector<double> log_ticks(double low, double high) {
 }
 
 std::vector<std::string> tick_labels(const std::vector<double>& ticks) {
-  double largest = 0, gap = std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < ticks.size(); ++i) {
-    largest = std::max(largest, std::abs(ticks[i]));
-    if (i > 0) gap = std::min(gap, ticks[i] - ticks[i - 1]);
-  }
+  double gap = std::numeric_limits<double>::infinity();
+  for (size_t i = 1; i < ticks.size(); ++i) gap = std::min(gap, ticks[i] - ticks[i - 1]);
+  if (!std::isfinite(gap)) gap = ticks.empty() ? 1 : std::abs(ticks.front());
+  const auto is_told = [&](double tick, int decimals) {
+    const double scale = std::pow(10, decimals);
+    return std::abs(std::round(tick * scale) / scale - tick) < 0.01 * gap;
+  };
+  int decimals = 0;
+  while (decimals < 12 && !std::all_of(ticks.begin(), ticks.end(), [&](double t) { return is_told(t, decimals); }))
+    ++decimals;
   std::vector<std::string> labels;
   for (const double tick : ticks) {
-    int digits = 3;
-    if (std::isfinite(gap) && gap > 0 && tick != 0)
-      digits = std::clamp(
-          static_cast<int>(std::floor(std::log10(std::abs(tick))) - std::floor(std::log10(gap) + 1e-9)) + 1, 1, 12);
-    labels.push_back(format_number(tick, digits));
+    const int before_point = tick == 0 ? 1 : static_cast<int>(std::floor(std::log10(std::abs(tick)) + 1e-9)) + 1;
+    labels.push_back(format_number(tick, std::clamp(before_point + decimals, 1, 15)));
   }
   return labels;
 }
@@ -76,20 +78,16 @@ bool wants_log_scale(const std::vector<Series>& series) {
   return all_positive(series) && high > 100 * low;
 }
 
-std::vector<double> smooth(const std::vector<double>& y, size_t half_width) {
-  std::vector<double> result(y);
-  for (size_t i = 0; i < y.size(); ++i) {
-    if (!std::isfinite(y[i])) continue;
-    double sum = 0, weights = 0;
-    for (size_t j = i - std::min(i, half_width); j <= std::min(i + half_width, y.size() - 1); ++j) {
-      if (!std::isfinite(y[j])) continue;
-      const double weight = static_cast<double>(half_width + 1 - (j > i ? j - i : i - j));
-      sum += weight * y[j];
-      weights += weight;
-    }
-    result[i] = sum / weights;
+double smoothed_at(const std::vector<double>& y, size_t i, size_t half_width) {
+  if (!std::isfinite(y[i])) return y[i];
+  double sum = 0, weights = 0;
+  for (size_t j = i - std::min(i, half_width); j <= std::min(i + half_width, y.size() - 1); ++j) {
+    if (!std::isfinite(y[j])) continue;
+    const auto weight = static_cast<double>(half_width + 1 - (j > i ? j - i : i - j));
+    sum += weight * y[j];
+    weights += weight;
   }
-  return result;
+  return sum / weights;
 }
 
 }  // namespace obverse
