@@ -1,0 +1,123 @@
+#include "obverse/metrics/classifier.h"
+
+#include <ATen/ATen.h>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
+
+namespace obverse {
+
+Classifier::Classifier(const std::vector<int64_t>& shape, int64_t classes, Rng& rng) {
+  ConvOptions options;
+  options.init = Init::he(0);
+  int64_t channels = shape.at(0), height = shape.at(1), width = shape.at(2), next = 32;
+  do {
+    convolutions_.push_back(
+        child("conv" + std::to_string(convolutions_.size()), std::make_shared<Conv2d>(channels, next, rng, options)));
+    channels = next;
+    next = 64;
+    height = (height + 1) / 2;
+    width = (width + 1) / 2;
+  } while (std::max(height, width) > 8);
+  hidden_ = child("hidden", std::make_shared<Linear>(channels * height * width, kFeatures, rng, options));
+  LayerOptions last;
+  last.init = Init::he(1);
+  head_ = child("head", std::make_shared<Linear>(kFeatures, classes, rng, last));
+}
+
+at::Tensor Classifier::features(const at::Tensor& x) {
+  at::Tensor h = x;
+  for (const auto& conv : convolutions_)
+    h = at::max_pool2d(at::relu(conv->forward(h)), {2, 2}, {2, 2}, 0, 1, /*ceil_mode=*/true);
+  return full_precision(at::relu(hidden_->forward(h.flatten(1))));
+}
+
+at::Tensor Classifier::logits(const at::Tensor& features) { return full_precision(head_->forward(features)); }
+
+namespace {
+
+// Adam without weight decay; the trainer's own serves players and schedules, which a classifier has not.
+class Optimiser {
+ public:
+  explicit Optimiser(NamedTensors parameters) : parameters_(std::move(parameters)) {
+    for (const auto& [name, p] : parameters_) moments_.push_back({at::zeros_like(p), at::zeros_like(p)});
+  }
+  void step(const at::Tensor& loss, double lr) {
+    std::vector<at::Tensor> inputs;
+    for (const auto& [name, p] : parameters_) inputs.push_back(p);
+    const std::vector<at::Tensor> grads = gradients(loss, inputs);
+    ++steps_;
+    const double rate = lr / (1 - std::pow(kBeta1, steps_)), correction = 1 - std::pow(kBeta2, steps_);
+    without_grad([&] {
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        auto& [m, v] = moments_[i];
+        m.mul_(kBeta1).add_(grads[i], 1 - kBeta1);
+        v.mul_(kBeta2).addcmul_(grads[i], grads[i], 1 - kBeta2);
+        inputs[i].addcdiv_(m, (v / correction).sqrt_().add_(1e-8), -rate);
+      }
+      return 0;
+    });
+  }
+
+ private:
+  static constexpr double kBeta1 = 0.9, kBeta2 = 0.999;
+  NamedTensors parameters_;
+  std::vector<std::pair<at::Tensor, at::Tensor>> moments_;
+  double steps_ = 0;
+};
+
+void check_labels(const Dataset& data) {
+  if (data.domain.kind != Domain::Kind::image)
+    fail("{}: points need no classifier: metrics use their coordinates", data.name);
+  if (!data.labels.defined() || data.domain.classes.size() < 2)
+    fail("{}: has no labels of two or more classes to train a classifier on", data.name);
+}
+
+}  // namespace
+
+std::shared_ptr<Classifier> train_classifier(const Dataset& train, const ClassifierTraining& training, const Log& log) {
+  check_labels(train);
+  if (train.size() < training.batch)
+    fail("{}: {} samples are too few to train a classifier on: give --features FILE.pt or pixels", train.name,
+         train.size());
+  Rng weights(training.seed, "classifier weights"), order(training.seed, "classifier order");
+  auto network =
+      std::make_shared<Classifier>(train.domain.shape, static_cast<int64_t>(train.domain.classes.size()), weights);
+  network->set_placement(choose_placement(training.precision));
+  Optimiser optimiser(network->parameters());
+  const int64_t steps_an_epoch = train.size() / training.batch;
+  const double steps = static_cast<double>(training.epochs * steps_an_epoch);
+  double step = 0;
+  for (int64_t epoch = 0; epoch < training.epochs; ++epoch) {
+    double mean_loss = 0;
+    const at::Tensor rows = order.permutation(train.size()).slice(0, 0, steps_an_epoch * training.batch);
+    for (const at::Tensor& part : rows.split(training.batch)) {
+      const Batch batch = train.get(part);
+      const at::Tensor loss = at::cross_entropy_loss(network->logits(network->features(batch.x)), batch.y);
+      optimiser.step(loss, training.lr * 0.5 * (1 + std::cos(3.14159265358979 * step++ / steps)));
+      mean_loss += loss.item<double>() / static_cast<double>(steps_an_epoch);
+    }
+    if (log)
+      log(fmt::format("classifier of {}: epoch {} of {}, loss {:.3f}", train.name, epoch + 1, training.epochs,
+                      mean_loss));
+  }
+  network->set_requires_grad(false);
+  network->train(false);
+  network->set_placement({});
+  return network;
+}
+
+double accuracy(Classifier& classifier, const Dataset& data) {
+  check_labels(data);
+  int64_t right = 0;
+  without_grad([&] {
+    for (const at::Tensor& rows : at::arange(data.size(), at::kLong).split(500)) {
+      const Batch batch = data.get(rows);
+      right += (classifier.logits(classifier.features(batch.x)).argmax(1) == batch.y).sum().item<int64_t>();
+    }
+    return 0;
+  });
+  return static_cast<double>(right) / static_cast<double>(data.size());
+}
+
+}  // namespace obverse

@@ -1,0 +1,167 @@
+#include "obverse/metrics/evaluate.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/io/image.h"
+
+namespace obverse {
+namespace {
+
+constexpr int64_t kSlice = 500;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// What a file of the sample would hold: images in 256 levels, clamped to their range.
+at::Tensor as_stored(const at::Tensor& x, const Domain& domain) {
+  if (domain.kind != Domain::Kind::image || domain.levels != 256) return x;
+  return to_bytes(x).to(at::kFloat).div_(127.5).sub_(1);
+}
+
+void check_samples(const at::Tensor& x, int64_t n, const Domain& domain) {
+  std::vector<int64_t> shape = domain.shape;
+  shape.insert(shape.begin(), n);
+  if (x.sizes() != at::IntArrayRef(shape)) fail("the samples to judge are not {} like the real ones", domain.text());
+  if (!x.sum(at::kDouble).isfinite().item<bool>()) fail("the samples to judge hold values that are not finite");
+}
+
+at::Tensor features_of_source(Reference& real, const SampleSource& fake, int64_t n, uint64_t seed) {
+  Rng rng(seed, "evaluation");
+  const Domain& domain = real.train().domain;
+  std::vector<at::Tensor> parts;
+  for (int64_t done = 0; done < n; done += kSlice) {
+    const int64_t count = std::min(kSlice, n - done);
+    const at::Tensor x = without_grad([&] { return fake(count, rng).x; });
+    check_samples(x, count, domain);
+    parts.push_back(features_of(real.network(), as_stored(x, domain)));
+  }
+  return at::cat(parts);
+}
+
+std::string count_text(int64_t n) { return n % 1000 == 0 ? std::to_string(n / 1000) + "k" : std::to_string(n); }
+
+std::string metric_name(const MetricRow& row, int64_t n, const FeatureNetwork& network) {
+  const std::string base = row.name + count_text(n) + row.suffix;
+  if (!network.inception) return base + "_" + network.label();
+  return row.all_real ? base + "_full" : base;
+}
+
+std::string underscored(std::string text) {
+  std::replace(text.begin(), text.end(), ' ', '_');
+  return text;
+}
+
+int64_t default_samples(Reference& real) {
+  if (real.train().domain.kind == Domain::Kind::points) return 2'500;
+  return real.network().judged() > 1 ? 26'000 : 10'000;
+}
+
+Figure make_figure(const MetricRow& row, const Value& value, const Measured& measured, int64_t n,
+                   const FeatureNetwork& network) {
+  Figure f;
+  f.label = value.label;
+  f.metric = metric_name(row, n, network);
+  f.name = measured.values.size() == 1 ? f.metric : f.metric + "_" + underscored(value.label);
+  f.value = value.value;
+  f.low = value.low;
+  f.high = value.high;
+  f.interval = value.interval;
+  f.n_real = measured.n_real;
+  f.n_fake = n;
+  f.features = network.name;
+  f.features_hash = network.hash;
+  f.resize = network.resize;
+  f.features_accuracy = network.test_accuracy;
+  f.protocol = row.protocol;
+  f.higher_is_better = value.higher_is_better;
+  f.details = value.details;
+  return f;
+}
+
+}  // namespace
+
+const at::Tensor& Reference::features() {
+  if (!features_.defined()) features_ = features_of(network_, train_);
+  return features_;
+}
+
+const at::Tensor& Reference::test_features() {
+  if (!test_features_.defined()) test_features_ = features_of(network_, test_);
+  return test_features_;
+}
+
+const Moments& Reference::moments() {
+  if (moments_.count() == 0)
+    for (const at::Tensor& part : features().split(10 * kSlice)) moments_.add(part);
+  return moments_;
+}
+
+const at::Tensor& Reference::factor() {
+  if (!factor_.defined()) factor_ = covariance_factor(moments().covariance());
+  return factor_;
+}
+
+at::Tensor Reference::draw(int64_t n, uint64_t seed) {
+  Rng rng(seed, "real samples");
+  return features().index_select(0, rng.permutation(train_.size()).slice(0, 0, n));
+}
+
+Evaluator::Evaluator(const Dataset& train, const Dataset& test, FeatureNetwork& network)
+    : reference_(train, test, network) {
+  if (train.domain.shape != test.domain.shape)
+    fail("{}: training and test samples differ: {} and {}", train.name, train.domain.text(), test.domain.text());
+}
+
+const std::vector<Value>& Evaluator::floor(const MetricRow& row, int64_t n, uint64_t seed) {
+  const std::string key = fmt::format("{} {} {}", row.name, n, seed);
+  const auto known = floors_.find(key);
+  if (known != floors_.end()) return known->second;
+  Rng rng(seed, "floor");
+  const at::Tensor& test = reference_.test_features();
+  const at::Tensor drawn = test.index_select(0, rng.permutation(test.size(0)).slice(0, 0, n));
+  return floors_[key] = row.measure({reference_, drawn, seed, false}).values;
+}
+
+std::vector<Figure> Evaluator::evaluate(const EvaluateOptions& options, const SampleSource& fake) {
+  std::vector<const MetricRow*> rows;
+  for (const std::string& name : options.metrics) rows.push_back(&find_row(metric_table(), "metric", name));
+  if (rows.empty())
+    for (const MetricRow& row : metric_table())
+      if (row.suits(reference_)) rows.push_back(&row);
+  const int64_t n = options.samples > 0 ? options.samples : default_samples(reference_);
+  if (n < 6) fail("{} samples are too few to judge: 10,000 are usual", n);
+  const auto start = std::chrono::steady_clock::now();
+  const at::Tensor features = features_of_source(reference_, fake, n, options.seed);
+  const double sampling = seconds_since(start);
+  const int64_t n_floor = std::min(n, reference_.test().size());
+  std::vector<Figure> figures;
+  for (const MetricRow* row : rows) {
+    const auto begin = std::chrono::steady_clock::now();
+    const Measured measured = row->measure({reference_, features, options.seed, true});
+    const double seconds = sampling + seconds_since(begin);
+    const std::vector<Value>* floors = options.floors ? &floor(*row, n_floor, options.seed) : nullptr;
+    for (size_t i = 0; i < measured.values.size(); ++i) {
+      Figure f = make_figure(*row, measured.values[i], measured, n, reference_.network());
+      f.seed = options.seed;
+      f.seconds = seconds;
+      f.has_floor = floors != nullptr;
+      if (floors) f.floor = floors->at(i).value, f.n_floor = n_floor;
+      figures.push_back(std::move(f));
+    }
+  }
+  return figures;
+}
+
+std::vector<Figure> evaluate(const EvaluateOptions& options, const Dataset& train, const Dataset& test,
+                             const SampleSource& fake, FeatureNetwork& network) {
+  return Evaluator(train, test, network).evaluate(options, fake);
+}
+
+}  // namespace obverse

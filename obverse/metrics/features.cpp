@@ -1,0 +1,159 @@
+#include "obverse/metrics/features.h"
+
+#include <ATen/ATen.h>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/metrics/classifier.h"
+
+namespace obverse {
+namespace {
+
+constexpr int64_t kSlice = 500;
+
+// The sample's own numbers.
+class Identity : public FeatureNetwork {
+ public:
+  Identity(std::string kind, int64_t width) {
+    name = std::move(kind);
+    dims = width;
+  }
+  at::Tensor features(const at::Tensor& x) override { return x.flatten(1); }
+};
+
+// A network of one channel, applied to each: features side by side, logits a channel.
+class PerChannel : public FeatureNetwork {
+ public:
+  PerChannel(std::unique_ptr<FeatureNetwork> network, int64_t channels)
+      : network_(std::move(network)), channels_(channels) {
+    name = network_->name + "-per-channel";
+    hash = network_->hash;
+    resize = network_->resize;
+    dims = channels * network_->dims;
+    test_accuracy = network_->test_accuracy;
+  }
+  at::Tensor features(const at::Tensor& x) override {
+    if (x.dim() != 4 || x.size(1) != channels_) fail("{}: needs images of {} channels", name, channels_);
+    return network_->features(x.flatten(0, 1).unsqueeze(1)).view({x.size(0), dims});
+  }
+  int64_t classes() const override { return network_->classes(); }
+  int64_t judged() const override { return channels_; }
+  at::Tensor logits(const at::Tensor& features) override {
+    return network_->logits(features.reshape({-1, network_->dims})).view({features.size(0), channels_, classes()});
+  }
+
+ private:
+  std::unique_ptr<FeatureNetwork> network_;
+  int64_t channels_;
+};
+
+int64_t sample_width(const Dataset& data) {
+  int64_t width = 1;
+  for (const int64_t size : data.domain.shape) width *= size;
+  return width;
+}
+
+bool is_image(const Dataset& data) { return data.domain.kind == Domain::Kind::image; }
+
+// The classifier of a data set of the table, trained on all of it.
+std::unique_ptr<FeatureNetwork> classifier_of(const std::string& source, DataOptions options, const Log& log) {
+  options.source = source;
+  options.labels = true;
+  options.limit = 0;
+  return classifier_features(load_dataset(options, "train"), load_dataset(options, "test"), log);
+}
+
+std::unique_ptr<FeatureNetwork> make_coordinates(const DataOptions&, const Dataset& train, const Log&) {
+  return std::make_unique<Identity>("coordinates", sample_width(train));
+}
+
+std::unique_ptr<FeatureNetwork> make_pixels(const DataOptions&, const Dataset& train, const Log&) {
+  return std::make_unique<Identity>("pixels", sample_width(train));
+}
+
+std::unique_ptr<FeatureNetwork> make_channels(const DataOptions& options, const Dataset& train, const Log& log) {
+  return std::make_unique<PerChannel>(classifier_of("mnist", options, log), train.domain.shape.at(0));
+}
+
+std::unique_ptr<FeatureNetwork> make_classifier(const DataOptions& options, const Dataset& train, const Log& log) {
+  if (!train.labels.defined())
+    fail("{}: has no labels to train a classifier on: give --features FILE.pt, pixels, or a data set's name",
+         train.name);
+  return classifier_of(options.source, options, log);
+}
+
+bool has_labels(const Dataset& train) { return is_image(train) && train.labels.defined(); }
+
+}  // namespace
+
+at::Tensor FeatureNetwork::logits(const at::Tensor&) {
+  fail("{}: these features tell no classes apart: leave out --features to use the project's classifier", name);
+}
+
+std::string FeatureNetwork::label() const { return hash.empty() ? name : name + "-" + hash.substr(0, 8); }
+
+static at::Tensor checked_features(FeatureNetwork& network, const at::Tensor& x) {
+  const at::Tensor f = without_grad([&] { return network.features(x); });
+  if (f.dim() != 2 || f.size(0) != x.size(0)) fail("{}: its output is not a vector for each sample", network.name);
+  if (!f.sum(at::kDouble).isfinite().item<bool>())
+    fail("{}: features hold values that are not finite: the samples or the network are broken", network.name);
+  return f.to(at::kFloat);
+}
+
+at::Tensor features_of(FeatureNetwork& network, const at::Tensor& x) {
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& part : x.split(kSlice)) parts.push_back(checked_features(network, part));
+  return at::cat(parts);
+}
+
+at::Tensor features_of(FeatureNetwork& network, const Dataset& data, const at::Tensor& rows) {
+  std::vector<at::Tensor> parts;
+  const at::Tensor wanted = rows.defined() ? rows : at::arange(data.size(), at::kLong);
+  for (const at::Tensor& part : wanted.split(kSlice)) parts.push_back(checked_features(network, data.get(part).x));
+  return at::cat(parts);
+}
+
+const std::vector<FeatureRow>& feature_table() {
+  static const std::vector<FeatureRow> table = {
+      {"coordinates", "points as they are", [](const Dataset& d) { return !is_image(d); }, make_coordinates},
+      {"channels", "the MNIST classifier on each channel of Stacked MNIST (Metz 2017)",
+       [](const Dataset& d) { return d.name == "stacked-mnist"; }, make_channels},
+      {"classifier", "64 penultimate features of a small classifier trained on the data set itself", has_labels,
+       make_classifier},
+      {"pixels", "images as they are; only when asked for", [](const Dataset&) { return false; }, make_pixels},
+  };
+  return table;
+}
+
+static bool is_torchscript(const std::string& path) {
+  const size_t dot = path.rfind('.');
+  const std::string extension = dot == std::string::npos ? "" : path.substr(dot);
+  return extension == ".pt" || extension == ".pth" || extension == ".ts";
+}
+
+static const FeatureRow& suitable_row(const Dataset& train) {
+  for (const FeatureRow& row : feature_table())
+    if (row.suits(train)) return row;
+  return find_row(feature_table(), "features", "classifier");  // says what is missing
+}
+
+std::unique_ptr<FeatureNetwork> choose_features(const std::string& wanted, const DataOptions& options,
+                                                const Dataset& train, const Log& log) {
+  if (is_torchscript(wanted)) return torchscript_features(wanted);
+  std::vector<std::string> known = names(feature_table());
+  for (const std::string& data : names(dataset_table())) {
+    if (wanted == data) {
+      DataOptions other;
+      other.size = options.size;
+      return classifier_of(wanted, other, log);
+    }
+    known.push_back(data);
+  }
+  if (!wanted.empty() && std::find(known.begin(), known.end(), wanted) == known.end())
+    fail("--features: {}, or a TorchScript file (.pt)", unknown_name("features", wanted, known));
+  const FeatureRow& row = wanted.empty() ? suitable_row(train) : find_row(feature_table(), "features", wanted);
+  return row.make(options, train, log);
+}
+
+}  // namespace obverse

@@ -1,0 +1,128 @@
+#include <ATen/ATen.h>
+#include <torch/script.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/io/files.h"
+#include "obverse/metrics/features.h"
+
+namespace obverse {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Card {
+  std::string name;
+  std::string resize = "none";
+  bool bytes = false;    // fed uint8 0 .. 255
+  int64_t channels = 0;  // 0: as they are
+  std::unordered_map<std::string, c10::IValue> arguments;
+};
+
+c10::IValue argument(const nlohmann::json& value, const std::string& where) {
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number_integer()) return value.get<int64_t>();
+  if (value.is_number()) return value.get<double>();
+  fail("{}: arguments are true, false or numbers", where);
+}
+
+Card read_card(const std::string& path, const std::string& stem) {
+  Card card;
+  card.name = stem;
+  if (!fs::exists(path)) return card;
+  const std::vector<std::string> known = {"name", "input", "channels", "resize", "arguments"};
+  try {
+    const auto json = nlohmann::json::parse(read_file(path, 1 << 16));
+    for (const auto& [key, value] : json.items())
+      if (std::find(known.begin(), known.end(), key) == known.end())
+        fail("{}: {}", path, unknown_name("key", key, known));
+    card.name = json.value("name", stem);
+    card.resize = json.value("resize", "none");
+    card.channels = json.value("channels", int64_t{0});
+    const std::string input = json.value("input", "float");
+    if (input != "float" && input != "uint8") fail("{}: input is \"{}\": use \"float\" or \"uint8\"", path, input);
+    card.bytes = input == "uint8";
+    if (json.contains("arguments"))
+      for (const auto& [key, value] : json.at("arguments").items()) card.arguments[key] = argument(value, path);
+  } catch (const nlohmann::json::exception&) {
+    fail("{}: not a JSON card of a feature network; see obverse eval --help", path);
+  }
+  return card;
+}
+
+// The first line of the engine's error, which goes on with a stack.
+std::string first_line(const std::string& text) {
+  const std::string line = text.substr(0, text.find('\n'));
+  return line.size() > 200 ? line.substr(0, 200) : line;
+}
+
+class TorchScript : public FeatureNetwork {
+ public:
+  TorchScript(const std::string& path, Card card) : path_(path), card_(std::move(card)) {
+    try {
+      module_ = torch::jit::load(path, c10::kCPU);
+    } catch (const c10::Error& e) {
+      fail("{}: not a TorchScript network (torch.jit.save writes them): {}", path,
+           first_line(e.what_without_backtrace()));
+    }
+    module_.eval();
+    for (const at::Tensor& p : module_.parameters()) p.set_requires_grad(false);
+    name = card_.name;
+    inception = card_.name == "inception";
+    resize = card_.resize;
+    hash = sha256(read_file(path));
+  }
+
+  at::Tensor features(const at::Tensor& x) override {
+    c10::IValue out;
+    try {
+      out = module_.forward({prepare(x)}, card_.arguments);
+    } catch (const std::exception& e) {  // the network's own failure: the engine throws several types
+      fail("{}: fails on samples of {}: {}", path_, shape_text(x), cause(e.what()));
+    }
+    if (!out.isTensor()) fail("{}: returns something that is not one tensor", path_);
+    const at::Tensor f = out.toTensor();
+    if (f.dim() < 2) fail("{}: its output is not a vector for each sample", path_);
+    dims = f.flatten(1).size(1);
+    return f.flatten(1);
+  }
+
+ private:
+  at::Tensor prepare(const at::Tensor& x) const {
+    at::Tensor in = x;
+    if (card_.channels > 0 && x.dim() == 4 && x.size(1) == 1) in = x.expand({-1, card_.channels, -1, -1}).contiguous();
+    if (card_.channels > 0 && (in.dim() != 4 || in.size(1) != card_.channels))
+      fail("{}: its card asks for images of {} channels, these are {}", path_, card_.channels, shape_text(x));
+    return card_.bytes ? (in * 127.5 + 127.5).round().clamp(0, 255).to(at::kByte) : in;
+  }
+
+  static std::string shape_text(const at::Tensor& x) {
+    std::string text;
+    for (const int64_t size : x.sizes().slice(1)) text += (text.empty() ? "" : "x") + std::to_string(size);
+    return text;
+  }
+
+  // Interpreted code fails with a stack of source lines; the cause is the last one.
+  static std::string cause(const std::string& text) {
+    const size_t mark = text.rfind("RuntimeError: ");
+    return first_line(mark == std::string::npos ? text : text.substr(mark + 14));
+  }
+
+  std::string path_;
+  Card card_;
+  torch::jit::Module module_;
+};
+
+}  // namespace
+
+std::unique_ptr<FeatureNetwork> torchscript_features(const std::string& path) {
+  if (!fs::is_regular_file(path)) fail("{}: no such file: --features wants a TorchScript network", path);
+  const fs::path file(path);
+  return std::make_unique<TorchScript>(
+      path, read_card(fs::path(file).replace_extension(".json").string(), file.stem().string()));
+}
+
+}  // namespace obverse
