@@ -23,12 +23,13 @@ at::Tensor over_white(const at::Tensor& rgba) {  // uint8 [N, 4, H, W] to [N, 3,
 
 // uint8 to [N, C, H, W].
 at::Tensor as_images(at::Tensor x, const std::string& where) {
-  const auto channels = [](int64_t n) { return n == 1 || n == 3 || n == 4; };
+  const auto plain = [](int64_t n) { return n == 1 || n == 3; };
   if (x.dim() == 3) x = x.unsqueeze(1);
   if (x.dim() != 4)
     fail("{}: bytes of {} dimensions: images are [N, H, W], [N, H, W, C] or [N, C, H, W]", where, x.dim());
-  if (channels(x.size(3)) && !channels(x.size(1))) x = x.permute({0, 3, 1, 2});
-  if (!channels(x.size(1))) fail("{}: [{}]: no axis has 1, 3 or 4 channels", where, fmt::join(x.sizes().vec(), ", "));
+  if (!plain(x.size(1)) && (plain(x.size(3)) || x.size(3) == 4)) x = x.permute({0, 3, 1, 2});
+  if (!plain(x.size(1)) && x.size(1) != 4)
+    fail("{}: [{}]: no axis has 1, 3 or 4 channels", where, fmt::join(x.sizes().vec(), ", "));
   if (x.size(2) == 0 || x.size(3) == 0) fail("{}: empty images", where);
   return x.size(1) == 4 ? over_white(x) : x.contiguous();
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -9,8 +10,9 @@
 
 namespace obverse::testing {
 
-/// Writes a file without the care of write_file.
+/// Writes a file, and the folders above it, without the care of write_file.
 inline void put(const std::string& path, const std::string& bytes) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 

@@ -1,0 +1,95 @@
+#include "obverse/data/batches.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "tests/io/refused.h"
+
+namespace obverse {
+namespace {
+
+// Ten points on a line: sample i is at i.
+std::shared_ptr<const Dataset> line(int64_t n = 10) {
+  auto data = std::make_shared<Dataset>();
+  data->name = "line";
+  data->domain = {Domain::Kind::points, {1}, 0, {}};
+  data->samples = at::arange(n, at::kFloat).view({n, 1});
+  return data;
+}
+
+at::Tensor take(BatchStream& stream, int batches) {
+  std::vector<at::Tensor> x;
+  for (int i = 0; i < batches; ++i) x.push_back(stream.next().x);
+  return at::cat(x).flatten();
+}
+
+TEST(BatchStream, ShowsEverySampleOnceAnEpochAcrossItsBorders) {
+  BatchStream stream(line(), 4, Rng(3));
+  const at::Tensor seen = take(stream, 5);  // two epochs
+  for (const int epoch : {0, 1}) {
+    const at::Tensor order = seen.slice(0, 10 * epoch, 10 * (epoch + 1));
+    EXPECT_TRUE(at::equal(std::get<0>(order.sort()), at::arange(10, at::kFloat)));
+  }
+  EXPECT_FALSE(at::equal(seen.slice(0, 0, 10), seen.slice(0, 10, 20)));
+}
+
+TEST(BatchStream, IsTheSameForTheSameRandomStream) {
+  BatchStream a(line(), 4, Rng(3, "data")), b(line(), 4, Rng(3, "data")), c(line(), 4, Rng(4, "data"));
+  const at::Tensor order = take(a, 10);
+  EXPECT_TRUE(at::equal(order, take(b, 10)));
+  EXPECT_FALSE(at::equal(order, take(c, 10)));
+}
+
+TEST(BatchStream, GoesOnFromAnySavedStateAsIfNeverStopped) {
+  for (const int64_t batch : {1, 3, 5, 10})
+    for (int before = 0; before < 12; ++before) {
+      BatchStream stream(line(), batch, Rng(3));
+      take(stream, before == 0 ? 1 : before);
+      if (before == 0) stream = BatchStream(line(), batch, Rng(3));
+      const at::Tensor state = stream.state();
+      const at::Tensor expected = take(stream, 9);
+      BatchStream other(line(), batch, Rng(99));
+      take(other, 2);
+      other.set_state(state);
+      EXPECT_TRUE(at::equal(take(other, 9), expected)) << batch << " " << before;
+    }
+}
+
+TEST(BatchStream, StateIsNotChangedByWhatFollows) {
+  BatchStream stream(line(), 4, Rng(3));
+  const at::Tensor state = stream.state(), copy = state.clone();
+  take(stream, 20);
+  EXPECT_TRUE(at::equal(state, copy));
+}
+
+TEST(BatchStream, RefusesTooSmallDataAndForeignStates) {
+  EXPECT_EQ(testing::refusal([] { BatchStream(line(), 11, Rng(1)); }),
+            "line: 10 samples are fewer than a batch of 11: lower train.batch or use more data");
+  EXPECT_THAT(testing::refusal([] { BatchStream(line(), 0, Rng(1)); }), ::testing::HasSubstr("a batch of 0"));
+  BatchStream stream(line(), 4, Rng(1)), longer(line(20), 4, Rng(1));
+  EXPECT_EQ(testing::refusal([&] { stream.set_state(longer.state()); }),
+            "line: the run was on 20 samples, now there are 10: resume with the same data");
+  EXPECT_THAT(testing::refusal([&] { stream.set_state(at::zeros({5}, at::kByte)); }), ::testing::HasSubstr("damaged"));
+}
+
+TEST(BatchStream, GivesABatchOf64SmallImagesInWellUnderAMillisecond) {
+  auto data = std::make_shared<Dataset>();
+  data->domain = {Domain::Kind::image, {1, 28, 28}, 256, {}};
+  data->samples = at::randint(256, {20'000, 1, 28, 28}, at::kByte);
+  data->labels = at::zeros({20'000}, at::kLong);
+  BatchStream stream(data, 64, Rng(1));
+  double fastest = 1;
+  for (int i = 0; i < 200; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    stream.next();
+    fastest = std::min(fastest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  EXPECT_LT(fastest, 1e-3);
+  RecordProperty("microseconds", std::to_string(1e6 * fastest));
+}
+
+}  // namespace
+}  // namespace obverse
