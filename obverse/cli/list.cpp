@@ -64,7 +64,8 @@ const std::vector<Listing>& listings() {
       {"penalties", "tables under [game]", rows_of(penalty_table)},
       {"updates", "values of train.update", rows_of(update_table)},
       {"metrics", "for eval --metrics", rows_of(metric_table)},
-      {"methods", "for invert --method", rows_of(method_table)},
+      {"features", "for eval --features, beside files and names of data sets", rows_of(feature_table)},
+      {"methods", "for invert --method", rows_of(invert_table)},
       {"keys", "every key of a recipe", recipe_keys},
   };
   return all;

@@ -40,6 +40,7 @@ class EncoderGame : public Game {
   Terms loss(const Phase& phase, Round& round) override;
   std::unique_ptr<LatentModel> model() override;
   std::vector<std::string> averaged() override { return {"encoder"}; }
+  bool learns_to_generate() const override { return false; }
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> fixed_modules() override;
   /// Fetches the generator's and discriminator's weights. Throws UserError when the model is not the one the recipe was
   /// completed with, or is for other data.

@@ -84,6 +84,9 @@ class Game {
   /// Called once, when a new training begins and not when one is resumed or a model is loaded: fetch frozen weights.
   virtual void begin() {}
 
+  /// Whether training changes what the model generates: monitors and metrics of samples mean something.
+  virtual bool learns_to_generate() const { return true; }
+
   /// Real batches that a round shows; images seen are counted by it.
   virtual int64_t batches_per_round() { return 1; }
 

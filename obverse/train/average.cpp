@@ -39,23 +39,4 @@ void copy_rest(Game& average, Game& game) {
   });
 }
 
-void settle_statistics(Game& average, LatentModel& model, const Batch& real, Rng& rng) {
-  constexpr int64_t kPasses = 24, kBatch = 128;  // 0.9^24: a twelfth of the old statistics stays
-  std::vector<std::shared_ptr<Module>> settling;
-  for (const std::string& name : average.averaged())
-    if (!average.module(name)->buffers().empty()) settling.push_back(average.module(name));
-  if (settling.empty()) return;
-  for (const auto& module : settling) module->train(true), module->track(true);
-  without_grad([&] {
-    for (int64_t i = 0; i < kPasses; ++i) {
-      const Batch drawn = sample(model, kBatch, rng);
-      if (!model.can_encode()) continue;
-      const at::Tensor rows = rng.integers(real.x.size(0), {kBatch});
-      model.encode(real.x.index_select(0, rows), real.y.defined() ? real.y.index_select(0, rows) : real.y);
-    }
-    return 0;
-  });
-  for (const auto& module : settling) module->train(false);
-}
-
 }  // namespace obverse

@@ -10,10 +10,6 @@ namespace obverse {
 void move_average(Game& average, Game& game, double beta);
 void copy_rest(Game& average, Game& game);
 
-/// Lets running statistics of the averaged modules settle on what the averaged weights compute, which differs a little
-/// from the average of what single weights computed. Draws from the model's prior, and encodes x [N, ...] where it encodes.
-void settle_statistics(Game& average, LatentModel& model, const Batch& real, Rng& rng);
-
 /// The share that stays after `images` more images, with the half-life ramped up: min(halflife, rampup * seen).
 double average_decay(double halflife_images, double rampup, double seen_images, double images);
 

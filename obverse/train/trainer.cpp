@@ -194,15 +194,13 @@ void Trainer::write_figures() {
 void Trainer::take_snapshot() {
   if (options_.ema_halflife_kimg <= 0) move_average(*average_, *game_, 0);
   copy_rest(*average_, *game_);
-  Rng statistics_rng(options_.seed, "statistics");
-  settle_statistics(*average_, *model_, data_->head(std::min<int64_t>(data_->size(), 4096)), statistics_rng);
   const at::Tensor picture = grid_->draw(*model_);
   const std::string png = encode_png(picture);
   write_file(run_.file(fmt::format("fakes{:06}.png", static_cast<int64_t>(std::floor(kimg())))), png);
   events_->image("Samples/fakes", png, picture.size(2), picture.size(1), images_, now());
   if (data_->domain.kind == Domain::Kind::image) write_png(run_.file("interpolations.png"), grid_->draw_interpolations(*model_));
   save_model(run_.file("model.safetensors"), recipe_, data_->domain, *average_);
-  if (images_ == 0) return;
+  if (images_ == 0 || !game_->learns_to_generate()) return;
   if (hooks_.diversity && options_.monitors) {
     const DiversityFigures figures = hooks_.diversity(*model_);
     stats_.add("Monitor/coverage", figures.coverage);

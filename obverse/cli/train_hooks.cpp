@@ -1,0 +1,70 @@
+#include "obverse/cli/train_hooks.h"
+
+#include <fmt/format.h>
+
+#include <ctime>
+
+#include "obverse/io/image.h"
+#include "obverse/metrics/evaluate.h"
+#include "obverse/metrics/neighbours.h"
+
+namespace obverse {
+namespace {
+
+constexpr int64_t kMonitored = 1000;  // real and generated samples that the monitors compare
+
+/// Everything that measuring needs, made when it is first asked for.
+struct Judge {
+  const Recipe& recipe;
+  std::shared_ptr<const Dataset> train;
+  Dataset test;
+  std::unique_ptr<FeatureNetwork> network;
+  std::unique_ptr<Evaluator> evaluator;
+  at::Tensor monitored;  // features of real samples
+
+  Judge(const Recipe& r, std::shared_ptr<const Dataset> data) : recipe(r), train(std::move(data)) {}
+
+  void prepare() {
+    if (evaluator) return;
+    const Log log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+    network = choose_features(recipe.eval.features, recipe.data, *train, log);
+    test = load_dataset(recipe.data, "test");
+    evaluator = std::make_unique<Evaluator>(*train, test, *network);
+    Rng rng(0, "monitor");
+    monitored = features_of(*network, train->draw(std::min(kMonitored, train->size()), rng).x);
+  }
+};
+
+}  // namespace
+
+TrainHooks metric_hooks(const Recipe& recipe, std::shared_ptr<const Dataset> data) {
+  TrainHooks hooks;
+  const auto judge = std::make_shared<Judge>(recipe, std::move(data));
+  hooks.diversity = [judge](LatentModel& model) {
+    judge->prepare();
+    Rng rng(1, "monitor");
+    const Batch fake = sample(model, judge->monitored.size(0), rng);
+    const Diversity found = diversity(judge->monitored, features_of(*judge->network, fake.x));
+    return DiversityFigures{found.coverage, found.duplicate_rate};
+  };
+  if (recipe.eval.metrics.empty()) return hooks;
+  hooks.evaluate = [judge](LatentModel& model, double kimg, const RunFolder& run) {
+    judge->prepare();
+    EvaluateOptions options;
+    options.metrics = judge->recipe.eval.metrics;
+    options.samples = judge->recipe.eval.samples;
+    const std::vector<Figure> figures = judge->evaluator->evaluate(options, [&](int64_t n, Rng& rng) { return sample(model, n, rng); });
+    MetricLine line;
+    line.model = run.file("model.safetensors");
+    line.data = judge->recipe.data.source;
+    line.kimg = kimg;
+    line.timestamp = static_cast<double>(std::time(nullptr));
+    append_figures(run.path(), figures, line);
+    std::vector<std::pair<std::string, double>> values;
+    for (const Figure& figure : figures) values.emplace_back(figure.name, figure.value);
+    return values;
+  };
+  return hooks;
+}
+
+}  // namespace obverse
