@@ -22,7 +22,7 @@ class Classifier : public Module {
 
 /// How a classifier is trained: Adam (Kingma 2015) on the cross-entropy, step size falling by a cosine.
 struct ClassifierTraining {
-  int64_t epochs = 6;
+  int64_t epochs = 4;
   int64_t batch = 100;
   double lr = 1.5e-3;
   uint64_t seed = 0;

@@ -53,6 +53,16 @@ std::string metric_name(const MetricRow& row, int64_t n, const FeatureNetwork& n
   return row.all_real ? base + "_full" : base;
 }
 
+void check_counts(const MetricRow& row, const at::Tensor& fake, const Dataset& train) {
+  const int64_t dims = fake.size(1), least = row.least(dims);
+  if (fake.size(0) < least)
+    fail("{}: needs {} samples for {} features, there are {}: use more (--samples), or leave it out (--metrics)",
+         row.name, least, dims, fake.size(0));
+  if (train.size() < least)
+    fail("{}: needs {} real samples for {} features, {} has {}: use more data, or leave it out (--metrics)", row.name,
+         least, dims, train.name, train.size());
+}
+
 std::string underscored(std::string text) {
   std::replace(text.begin(), text.end(), ' ', '_');
   return text;
@@ -136,23 +146,24 @@ std::vector<Figure> Evaluator::evaluate(const EvaluateOptions& options, const Sa
     for (const MetricRow& row : metric_table())
       if (row.suits(reference_)) rows.push_back(&row);
   const int64_t n = options.samples > 0 ? options.samples : default_samples(reference_);
-  if (n < 6) fail("{} samples are too few to judge: 10,000 are usual", n);
   const auto start = std::chrono::steady_clock::now();
   const at::Tensor features = features_of_source(reference_, fake, n, options.seed);
   const double sampling = seconds_since(start);
+  for (const MetricRow* row : rows) check_counts(*row, features, reference_.train());
   const int64_t n_floor = std::min(n, reference_.test().size());
   std::vector<Figure> figures;
   for (const MetricRow* row : rows) {
     const auto begin = std::chrono::steady_clock::now();
     const Measured measured = row->measure({reference_, features, options.seed, true});
     const double seconds = sampling + seconds_since(begin);
-    const std::vector<Value>* floors = options.floors ? &floor(*row, n_floor, options.seed) : nullptr;
+    const bool has_floor = options.floors && n_floor >= row->least(features.size(1));
+    const std::vector<Value>* floors = has_floor ? &floor(*row, n_floor, options.seed) : nullptr;
     for (size_t i = 0; i < measured.values.size(); ++i) {
       Figure f = make_figure(*row, measured.values[i], measured, n, reference_.network());
       f.seed = options.seed;
       f.seconds = seconds;
-      f.has_floor = floors != nullptr;
-      if (floors) f.floor = floors->at(i).value, f.n_floor = n_floor;
+      f.has_floor = has_floor;
+      if (has_floor) f.floor = floors->at(i).value, f.n_floor = n_floor;
       figures.push_back(std::move(f));
     }
   }

@@ -85,9 +85,10 @@ struct Measured {
 
 struct MetricRow {
   std::string name, source;
-  std::string suffix;    // after the number of samples in its name: k of nearest neighbours
-  std::string protocol;  // in words
-  bool all_real;         // compares with every training sample: "full" in the published names
+  std::string suffix;              // after the number of samples in its name: k of nearest neighbours
+  std::string protocol;            // in words
+  bool all_real;                   // compares with every training sample: "full" in the published names
+  int64_t (*least)(int64_t dims);  // samples needed on each side, for features of so many numbers
   bool (*suits)(Reference& real);
   Measured (*measure)(const Comparison& comparison);
 };
@@ -127,6 +128,9 @@ struct MetricLine {
 /// The figures of one metric as a line of JSON, with StyleGAN's keys (results, metric, total_time, total_time_str,
 /// snapshot_pkl, timestamp) and each figure's provenance.
 std::string figure_json_line(const std::vector<Figure>& figures, const MetricLine& line);
+
+/// A line for each metric that the figures belong to, in order.
+std::vector<std::string> figure_json_lines(const std::vector<Figure>& figures, const MetricLine& line);
 
 /// Appends figures to metric-<metric>.jsonl in a folder, a line a metric. Throws UserError naming the path.
 void append_figures(const std::string& folder, const std::vector<Figure>& figures, const MetricLine& line);

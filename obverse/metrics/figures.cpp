@@ -61,10 +61,23 @@ std::string figure_json_line(const std::vector<Figure>& figures, const MetricLin
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+static std::vector<std::vector<Figure>> by_metric(const std::vector<Figure>& figures) {
+  std::vector<std::vector<Figure>> groups;
+  for (const Figure& f : figures) {
+    if (groups.empty() || groups.back()[0].metric != f.metric) groups.emplace_back();
+    groups.back().push_back(f);
+  }
+  return groups;
+}
+
+std::vector<std::string> figure_json_lines(const std::vector<Figure>& figures, const MetricLine& line) {
+  std::vector<std::string> lines;
+  for (const auto& group : by_metric(figures)) lines.push_back(figure_json_line(group, line));
+  return lines;
+}
+
 void append_figures(const std::string& folder, const std::vector<Figure>& figures, const MetricLine& line) {
-  for (size_t begin = 0, end = 0; begin < figures.size(); begin = end) {
-    while (end < figures.size() && figures[end].metric == figures[begin].metric) ++end;
-    const std::vector<Figure> group(figures.begin() + begin, figures.begin() + end);
+  for (const auto& group : by_metric(figures)) {
     const std::string path = folder + "/metric-" + group[0].metric + ".jsonl";
     std::ofstream file(path, std::ios::app | std::ios::binary);
     file << figure_json_line(group, line) + "\n" << std::flush;
