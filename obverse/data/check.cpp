@@ -32,6 +32,10 @@ struct Split {
   }
 };
 
+std::string amount(size_t n, const std::string& noun, const std::string& plural = "s") {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : plural);
+}
+
 class Inspector {
  public:
   explicit Inspector(DataReport& report) : report_(report) {}
@@ -65,7 +69,8 @@ class Inspector {
       if (const auto it = seen.find(test.bytes(i)); it != seen.end())
         pairs.push_back(test.sample(i) + " = " + train.sample(it->second));
     if (pairs.empty()) return fact("no test sample is in the training split");
-    warn(fmt::format("{} test samples are also in the training split: {}", pairs.size(), examples(pairs)));
+    warn(fmt::format("{} of the test split also in the training split: {}", amount(pairs.size(), "sample"),
+                     examples(pairs)));
   }
 
  private:
@@ -88,7 +93,8 @@ class Inspector {
       if (bytes.find_first_not_of(bytes[0]) == std::string_view::npos) constant.push_back(split.sample(i));
     }
     if (!constant.empty())
-      warn(fmt::format("{}: {} images of one value all over: {}", split.name, constant.size(), examples(constant)));
+      warn(fmt::format("{}: {} of one value all over: {}", split.name, amount(constant.size(), "image"),
+                       examples(constant)));
   }
 
   void inspect_labels(const Split& split) {
@@ -101,7 +107,7 @@ class Inspector {
     const auto least = counts.min().item<int64_t>(), most = counts.max().item<int64_t>();
     fact(fmt::format("{}: {} classes, {} to {} samples each", split.name, classes, least, most));
     if (!empty.empty())
-      warn(fmt::format("{}: {} classes without samples: {}", split.name, empty.size(), examples(empty)));
+      warn(fmt::format("{}: {} without samples: {}", split.name, amount(empty.size(), "class", "es"), examples(empty)));
     if (empty.empty() && static_cast<double>(most) > kImbalance * static_cast<double>(least))
       warn(fmt::format("{}: classes are unbalanced, {} to {} samples", split.name, least, most));
   }
@@ -113,7 +119,7 @@ class Inspector {
       if (const int64_t other = first.at(split.bytes(i)); other != i)
         pairs.push_back(split.sample(i) + " = " + split.sample(other));
     if (pairs.empty()) return fact(split.name + ": no exact duplicates");
-    warn(fmt::format("{}: {} exact duplicates: {}", split.name, pairs.size(), examples(pairs)));
+    warn(fmt::format("{}: {}: {}", split.name, amount(pairs.size(), "exact duplicate"), examples(pairs)));
   }
 
   DataReport& report_;

@@ -57,11 +57,11 @@ TEST(CheckData, FindsEverythingAtOnceTheGravestFirst) {
   EXPECT_THAT(lines(report, true), Contains(StartsWith("train/cats/large.png: 8x8 colour, most are 4x4 colour")));
   EXPECT_THAT(lines(report, true), Contains(StartsWith("train/cats/grey.png: 4x4 grey")));
   EXPECT_THAT(lines(report, true), Contains(StartsWith("train/loose.png: lies beside the class folders")));
-  EXPECT_THAT(lines(report, false), Contains("train: 1 exact duplicates: train/cats/twin.png = train/cats/3.png"));
-  EXPECT_THAT(lines(report, false), Contains("train: 1 images of one value all over: train/dogs/flat.png"));
+  EXPECT_THAT(lines(report, false), Contains("train: 1 exact duplicate: train/cats/twin.png = train/cats/3.png"));
+  EXPECT_THAT(lines(report, false), Contains("train: 1 image of one value all over: train/dogs/flat.png"));
   EXPECT_THAT(lines(report, false), Contains("1 files '*.txt' are neither PNG nor JPEG: left out"));
   EXPECT_THAT(lines(report, false),
-              Contains("1 test samples are also in the training split: test/dogs/leaked.png = train/cats/5.png"));
+              Contains("1 sample of the test split also in the training split: test/dogs/leaked.png = train/cats/5.png"));
   EXPECT_THAT(lines(report, false), Contains(HasSubstr("samples are few")));
   EXPECT_TRUE(report.problems.front().fatal);
   EXPECT_FALSE(report.problems.back().fatal);
@@ -80,7 +80,7 @@ TEST(CheckData, ReportsClassesThatAreUnbalancedOrEmpty) {
   EXPECT_THAT(lines(report(at::arange(44).ge(41).to(at::kLong)), false),
               Contains("all: classes are unbalanced, 3 to 41 samples"));
   EXPECT_THAT(lines(report(at::arange(44).ge(40).to(at::kLong) * 2), false),
-              Contains("all: 1 classes without samples: 1"));
+              Contains("all: 1 class without samples: 1"));
 }
 
 TEST(CheckData, HasNothingToSayAboutGoodData) {
