@@ -102,7 +102,8 @@ std::string tile(const std::string& value, const std::string& label, const std::
 const Measurement* newest(const RunRecord& run, const std::string& word) {
   const Measurement* best = nullptr;
   for (const Measurement& m : run.measurements)
-    if (metric_word(m.name) == metric_word(word) && (!best || m.kimg.value_or(1e300) >= best->kimg.value_or(1e300)))
+    if ((metric_word(m.label) ? metric_word(m.label) : metric_word(m.name)) == metric_word(word) &&
+        (!best || m.kimg.value_or(1e300) >= best->kimg.value_or(1e300)))
       best = &m;
   return best;
 }
@@ -111,7 +112,7 @@ std::string metric_tile(const RunRecord& run, const std::string& word) {
   const Measurement* m = newest(run, word);
   if (!m) return {};
   return tile(format_number(m->value), metric_word(word)->title,
-              m->floor ? "real images " + format_number(*m->floor) : "");
+              m->floor ? "real data " + format_number(*m->floor) : "");
 }
 
 std::string inversion_tile(const RunRecord& run) {
@@ -130,7 +131,7 @@ std::string inversion_tile(const RunRecord& run) {
 
 std::string tiles(const RunRecord& run) {
   std::string out;
-  for (const char* word : {"fid", "high_quality", "modes", "coverage"}) out += metric_tile(run, word);
+  for (const char* word : {"fid", "modes", "high_quality", "coverage"}) out += metric_tile(run, word);
   out += inversion_tile(run);
   if (const auto rate = median_of(run, "Timing/images_per_sec")) {
     const auto seconds = last_of(run, "Timing/total_sec");

@@ -1,5 +1,6 @@
 #include "obverse/report/metric_words.h"
 
+#include <algorithm>
 #include <cctype>
 
 namespace obverse {
@@ -42,8 +43,18 @@ const std::vector<MetricWord>& metric_words() {
        "How unevenly samples are spread over the modes, in nats; zero when all modes get the same share."},
       {"kl", "KL over modes", Better::lower,
        "How unevenly samples are spread over the modes, in nats; zero when all modes get the same share."},
+      {"narrowest_std", "Narrowest mode", Better::higher,
+       "The spread of the narrowest mode, as a share of the true one: far below 1, the generator repeats itself within "
+       "modes."},
+      {"widest_std", "Widest mode", Better::lower, "The spread of the widest mode, as a share of the true one."},
       {"confident", "Confident share", Better::higher,
        "The share of samples of which a classifier is at least 90 % sure; real test images do not reach 1 either."},
+      {"smallest_class", "Smallest class", Better::higher,
+       "The share of samples that a classifier sees as the rarest class: near zero when the generator has dropped it."},
+      {"largest_class", "Largest class", Better::lower,
+       "The share of samples that a classifier sees as the commonest class; one over the number of classes when all "
+       "are "
+       "equally frequent."},
       {"ppl", "Perceptual path length", Better::lower,
        "How much the picture changes for a tiny step in latent space: small when interpolations are smooth."},
   };
@@ -56,7 +67,8 @@ static bool starts_with(const std::string& text, const std::string& start) {
           text[start.size()] == 's');
 }
 
-const MetricWord* metric_word(const std::string& result) {
+const MetricWord* metric_word(std::string result) {
+  std::replace(result.begin(), result.end(), ' ', '_');
   for (const MetricWord& word : metric_words())
     if (starts_with(result, word.name)) return &word;
   for (size_t from = result.find('_'); from != std::string::npos; from = result.find('_', from + 1))

@@ -18,7 +18,7 @@ struct MetricWord {
 
 const std::vector<MetricWord>& metric_words();
 
-/// The row for a result's name; nullptr when it is not known.
-const MetricWord* metric_word(const std::string& result);
+/// The row for a result's label or name; nullptr when it is not known.
+const MetricWord* metric_word(std::string result);
 
 }  // namespace obverse

@@ -54,6 +54,7 @@ img { display: block; max-width: 100%; height: auto; border-radius: 6px; }
 img.coarse { image-rendering: pixelated; }
 .picture figcaption { color: var(--muted); font-size: .88rem; margin-top: .5rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 1.8rem 2rem; align-items: start; } .pair img, .pair figure { width: 100% !important; }
+.multiples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(45%, 230px), 1fr)); gap: 1rem; margin-bottom: 1rem; } .multiples img { width: 100%; }
 .triple { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr)); gap: 1rem; }
 .strips { list-style: none; margin: 0 0 1.4rem; padding: 0; display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 1rem; }
 .strips li { display: contents; } .strips span { align-self: center; text-align: right; color: var(--muted); font-size: .85rem; font-variant-numeric: tabular-nums; } .strips img { width: 100%; border-radius: 3px; }
@@ -80,9 +81,11 @@ svg .reference { stroke: var(--c); stroke-width: 1.4; stroke-dasharray: 4 3; } s
 svg .cursor { stroke: var(--muted); stroke-width: 1; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; margin-bottom: 1.8rem; }
 th, td { text-align: left; padding: .6rem 1.2rem .6rem 0; vertical-align: baseline; border-top: 1px solid var(--line); } thead th { border: 0; color: var(--muted); font-weight: 400; font-size: .8rem; padding-bottom: .3rem; } tbody th { font-weight: 600; }
-.number { font-variant-numeric: tabular-nums; } .metrics tbody th small { display: block; } .metrics td b { font-size: 1.1rem; } .metrics td small { white-space: nowrap; margin-left: .4rem; }
-.metrics .scale { width: 320px; padding-right: 0; vertical-align: middle; } .gauge { display: block; width: 100%; height: auto; max-width: 320px; }
+.number { font-variant-numeric: tabular-nums; } .metrics tbody th small { display: block; } .metrics .number { white-space: nowrap; } .metrics .number b { font-size: 1.1rem; } .metrics .number small { white-space: nowrap; margin-left: .4rem; }
+.metrics .scale { width: 290px; padding-right: 0; vertical-align: middle; } .gauge { display: block; width: 100%; height: auto; max-width: 320px; }
 .gauge .track { stroke: var(--line); stroke-width: 2; stroke-linecap: round; } .gauge .interval { stroke: var(--g); stroke-width: 6; opacity: .35; stroke-linecap: round; } .gauge .value { fill: var(--g); } .gauge .floor { stroke: var(--real); stroke-width: 2.5; }
+.bars { list-style: none; margin: .4rem 0 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr)); gap: .1rem 2rem; font-size: .82rem; } .bars li { display: grid; grid-template-columns: 6.5rem 1fr 3rem; gap: .6rem; align-items: center; } .bars span { color: var(--muted); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; } .bars b { font-weight: 400; font-variant-numeric: tabular-nums; }
+.bars i { position: relative; height: 8px; border-radius: 2px; background: linear-gradient(90deg, var(--g) var(--share), var(--sunk) 0); } .bars i::after { content: ""; position: absolute; left: var(--even); top: -2px; bottom: -2px; width: 2px; background: var(--real); }
 .floor-key { display: inline-block; width: 3px; height: 1em; background: var(--real); vertical-align: -.12em; border-radius: 1px; }
 tr.same th, tr.same td { border: 0; padding-top: 0; } .protocol td { border: 0; padding-top: 0; color: var(--muted); font-size: .8rem; }
 .findings { list-style: none; margin: 1.1rem 0 0; padding: 0; display: grid; gap: .9rem; } .findings li { border-left: 4px solid var(--c); background: var(--card); border-radius: 0 10px 10px 0; padding: .8rem 1.1rem; } .findings p { margin: .15rem 0; max-width: 60rem; }
@@ -96,7 +99,7 @@ footer { color: var(--muted); font-size: .82rem; padding-top: 3rem; padding-bott
   .tiles { grid-template-columns: 1fr 1fr; } .tiles li { padding: .9rem 1rem; } .tiles b { font-size: 1.6rem; }
   .strips { grid-template-columns: 1fr; gap: 1px; } .strips img { aspect-ratio: var(--half); object-fit: cover; object-position: left; } .strips span { text-align: left; font-size: .78rem; margin-top: .35rem; }
   table, tbody, tr, th, td { display: block; } thead { display: none; } th, td { border: 0; padding: .12rem 0; } tr { border-top: 1px solid var(--line); padding: .7rem 0; } tr.same { border: 0; padding-top: 0; } tr.protocol { border: 0; padding: 0 0 .7rem; margin-top: -.5rem; }
-  td[data-label]::before { content: attr(data-label); color: var(--muted); display: inline-block; width: 10.5rem; font-size: .85rem; } .metrics td[data-label]::before { width: 7rem; } .metrics .scale { width: 100%; } .gauge { max-width: 100%; }
+  td[data-label]::before { content: attr(data-label); color: var(--muted); display: inline-block; width: 10.5rem; font-size: .85rem; } .metrics td[data-label]::before { width: 6.5rem; } .metrics .number { white-space: normal; } .metrics .scale { width: 100%; } .gauge { max-width: 100%; }
 }
 @media print { nav, .player { display: none; } .chart, tr, .findings li { break-inside: avoid; } }
 )css";

@@ -184,7 +184,7 @@ class Plot {
   }
 
   std::string grid() const {
-    const std::vector<double> xs = nice_ticks(x_.low, x_.high, 5);
+    const std::vector<double> xs = nice_ticks(x_.low, x_.high, 4);
     const std::vector<double> ys =
         log_ ? log_ticks(from_axis(y_.low), from_axis(y_.high)) : nice_ticks(y_.low, y_.high, 4);
     const std::vector<std::string> x_texts = tick_labels(xs), y_texts = tick_labels(ys);

@@ -198,29 +198,60 @@ class Reader {
         each_line(name, [&](const json& line) { read_metric(line, name.substr(7, name.size() - 13)); });
   }
 
-  // A figure of a result may stand at the line ("low": 3) or by result name ("low": {"fid": 3}).
+  // A member of a result stands at the line ("low": 3) or by the result's name ("low": {"fid": 3}).
+  static const json& member(const json& line, const std::string& key, const std::string& result) {
+    static const json absent;
+    if (!line.contains(key)) return absent;
+    const json& value = line.at(key);
+    if (!value.is_object()) return value;
+    return value.contains(result) ? value.at(result) : absent;
+  }
+
   static std::optional<double> figure(const json& line, const std::string& key, const std::string& result) {
-    if (line.contains(key) && line.at(key).is_object()) return number_of(line.at(key), result);
-    return number_of(line, key);
+    const json& value = member(line, key, result);
+    return value.is_number() ? std::optional<double>(value.get<double>()) : std::nullopt;
+  }
+
+  static std::string words(const json& line, const std::string& key, const std::string& result) {
+    const json& value = member(line, key, result);
+    return value.is_string() ? value.get<std::string>() : std::string();
+  }
+
+  // In order of name; numbers in order of size.
+  static std::vector<std::pair<std::string, double>> details_of(const json& object) {
+    std::vector<std::pair<std::string, double>> details;
+    if (!object.is_object()) return details;
+    for (const auto& [name, value] : object.items())
+      if (value.is_number()) details.emplace_back(name, value.get<double>());
+    const auto is_number = [](const auto& d) { return d.first.find_first_not_of("0123456789") == std::string::npos; };
+    if (std::all_of(details.begin(), details.end(), is_number))
+      std::stable_sort(details.begin(), details.end(),
+                       [](const auto& a, const auto& b) { return a.first.size() < b.first.size(); });
+    return details;
   }
 
   void read_metric(const json& line, const std::string& file_metric) {
     if (!line.contains("results") || !line["results"].is_object()) return;
-    for (const auto& [result, value] : line["results"].items()) {
-      const json& figures = value.is_object() ? value : line;
-      const auto measured = value.is_object() ? number_of(value, "value") : number_of(line["results"], result);
+    for (const auto& [result, ignored] : line["results"].items()) {
+      const auto measured = number_of(line["results"], result);
       if (!measured) continue;
       Measurement m;
       m.metric = line.contains("metric") ? text_of(line, "metric") : file_metric;
       m.name = result;
+      m.label = words(line, "label", result);
       m.value = *measured;
-      m.low = figure(figures, "low", result), m.high = figure(figures, "high", result);
-      m.floor = figure(figures, "floor", result);
-      m.kimg = number_of(line, "kimg");
-      m.n_real = number_of(line, "n_real"), m.n_fake = number_of(line, "n_fake");
-      m.seconds = number_of(line, "total_time");
+      m.low = figure(line, "low", result), m.high = figure(line, "high", result);
+      m.floor = figure(line, "floor", result);
+      m.kimg = figure(line, "kimg", result);
+      m.n_real = figure(line, "n_real", result), m.n_fake = figure(line, "n_fake", result);
+      m.n_floor = figure(line, "n_floor", result);
+      m.features_accuracy = figure(line, "features_accuracy", result);
       m.features = text_of(line, "features"), m.features_hash = text_of(line, "features_hash");
-      m.protocol = text_of(line, "protocol");
+      m.resize = text_of(line, "resize"), m.protocol = text_of(line, "protocol");
+      m.interval = words(line, "interval", result);
+      const json& higher = member(line, "higher_is_better", result);
+      if (higher.is_boolean()) m.higher_is_better = higher.get<bool>();
+      m.details = details_of(member(line, "details", result));
       record_.measurements.push_back(m);
     }
   }

@@ -25,13 +25,15 @@ struct Curve {
 
 /// One result of one line of metric-<name>.jsonl.
 struct Measurement {
-  std::string metric, name;  // "fid2k_full", "fid"
+  std::string metric, name, label;  // "pr2k3_full", "pr2k3_full_precision", "precision"
   double value = 0;
-  std::optional<double> low, high;  // confidence interval
+  std::optional<double> low, high;  // 95 % interval
   std::optional<double> floor;      // the same metric between real images and real images
   std::optional<double> kimg;
-  std::optional<double> n_real, n_fake, seconds;
-  std::string features, features_hash, protocol;
+  std::optional<double> n_real, n_fake, n_floor, features_accuracy;
+  std::string features, features_hash, resize, protocol, interval;
+  std::optional<bool> higher_is_better;
+  std::vector<std::pair<std::string, double>> details;  // class shares, each mode's spread
 };
 
 struct RunFinding {

@@ -39,6 +39,16 @@ std::string draw_strips(const RunRecord& run) {
   return fmt::format("<ol class=\"strips\">{}</ol>", rows);
 }
 
+// Whole pictures side by side, where they are no grids of cells.
+std::string draw_multiples(const RunRecord& run) {
+  std::string figures;
+  for (const size_t i : choose_snapshots(run.fakes.size(), 6)) {
+    const auto& [kimg, picture] = run.fakes[i];
+    figures += show_picture(picture, {fmt::format("samples after {}", kimg_label(kimg)), kimg_label(kimg), 0, 500});
+  }
+  return fmt::format("<div class=\"multiples\">{}</div>", figures);
+}
+
 std::string draw_film(const RunRecord& run) {
   std::string frames;
   for (const auto& [kimg, picture] : run.fakes)
@@ -47,7 +57,7 @@ std::string draw_film(const RunRecord& run) {
   const std::string left_out =
       run.fakes_left_out ? fmt::format(" {} snapshots between these are in the run folder.", run.fakes_left_out) : "";
   return fmt::format(
-      "<details class=\"more\"><summary>All {} snapshots, whole grids</summary><p class=\"note\">Drag the slider, or "
+      "<details class=\"more\"><summary>All {} snapshots</summary><p class=\"note\">Drag the slider, or "
       "play.{}</p><div class=\"film\">{}</div></details>",
       run.fakes.size(), left_out, frames);
 }
@@ -73,7 +83,8 @@ std::string draw_progress(const RunRecord& run) {
   const std::string strips = draw_strips(run);
   const char* intro = strips.empty() ? "The same latent codes at each snapshot."
                                      : "Each column is one latent code, each row a moment of the training.";
-  return fmt::format("<p class=\"lead\">{}</p>{}{}", intro, strips, draw_film(run));
+  return fmt::format("<p class=\"lead\">{}</p>{}{}", intro, strips.empty() ? draw_multiples(run) : strips,
+                     draw_film(run));
 }
 
 std::string draw_interpolations(const RunRecord& run) {

@@ -164,6 +164,7 @@ TEST(MetricWords, AreFoundByTheStartOrAPartOfAName) {
   EXPECT_EQ(metric_word("pr50k3_recall")->title, "Recall");
   EXPECT_EQ(metric_word("kid")->better, Better::lower);
   EXPECT_EQ(metric_word("duplicates")->title, "Near-duplicates");
+  EXPECT_EQ(metric_word("narrowest std ratio")->title, "Narrowest mode");
   EXPECT_EQ(metric_word("isomap"), nullptr);
   EXPECT_EQ(metric_word(""), nullptr);
 }

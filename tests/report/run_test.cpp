@@ -59,12 +59,14 @@ TEST_F(ReadRun, KeepsNullMeansAsGapsAndCountsLinesWithoutKimg) {
   EXPECT_THAT(run.curves[0].x, ElementsAre(0, 1));
 }
 
-TEST_F(ReadRun, TakesBoundsByResultOrForTheLine) {
+TEST_F(ReadRun, TakesMembersByResultOrForTheLine) {
   write("recipe.toml", "");
   write("metric-prdc.jsonl",
-        R"({"results": {"precision": 0.5, "recall": 0.25, "odd": "text"}, "low": {"precision": 0.4}, "floor": 0.9})"
+        R"({"results": {"precision": 0.5, "recall": 0.25, "odd": "text"}, "low": {"precision": 0.4, "recall": null},)"
+        R"( "floor": 0.9, "label": {"recall": "recall"}, "higher_is_better": {"recall": true},)"
+        R"( "details": {"recall": {"10": 1, "9": 2, "x": "text"}}})"
         "\n"
-        R"({"results": {"kid": {"value": 3, "low": 2, "high": 4}}, "metric": "kid5k"})"
+        R"({"results": {"kid": null}, "metric": "kid5k", "low": "much", "details": 3})"
         "\n[1, 2]\n{}\n");
   const RunRecord run = read_run(run_);
   ASSERT_EQ(run.measurements.size(), 3u);
@@ -72,8 +74,13 @@ TEST_F(ReadRun, TakesBoundsByResultOrForTheLine) {
   EXPECT_EQ(*run.measurements[0].low, 0.4);
   EXPECT_FALSE(run.measurements[1].low);
   EXPECT_EQ(*run.measurements[1].floor, 0.9);
+  EXPECT_EQ(run.measurements[1].label, "recall");
+  EXPECT_EQ(run.measurements[1].higher_is_better, true);
+  EXPECT_THAT(run.measurements[1].details,
+              ElementsAre(std::pair<std::string, double>{"9", 2}, std::pair<std::string, double>{"10", 1}));
   EXPECT_EQ(run.measurements[2].metric, "kid5k");
-  EXPECT_EQ(*run.measurements[2].high, 4);
+  EXPECT_TRUE(std::isnan(run.measurements[2].value));
+  EXPECT_FALSE(run.measurements[2].low);
 }
 
 TEST_F(ReadRun, OrdersSnapshotsByKimgAndSkipsOtherFiles) {
