@@ -5,7 +5,8 @@
 namespace obverse {
 
 /// Endless shuffled batches; every epoch is a new permutation, batches run across epochs' borders. Deterministic given
-/// the Rng, and resumable: `state` holds the permutation's seed and the position.
+/// the Rng, and resumable: `state` holds the random state before the epoch's
+/// permutation, and the position in it.
 class BatchStream {
  public:
   /// Throws UserError when the data set is smaller than a batch.

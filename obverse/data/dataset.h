@@ -50,9 +50,9 @@ struct Dataset {
 struct DataOptions : Options {
   std::string source = "fashion-mnist";  // a name of the table, or a path: folder, .zip, .npz, IDX file
   std::string path;                      // where a named data set lies, if not in its usual place
-  int64_t size = 0;                      // resize images to size x size; 0: as they are
+  int64_t size = 0;                      // cut the middle square and resize it to size x size; 0: as they are
   bool labels = true;                    // use labels where there are any
-  int64_t limit = 0;                     // use only the first samples; 0: all
+  int64_t limit = 0;                     // use only the first samples of the training split; 0: all
   void describe(Fields& f) override;
 };
 

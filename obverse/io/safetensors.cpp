@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include "obverse/core/error.h"
 #include "obverse/io/files.h"
@@ -117,21 +119,23 @@ at::Tensor read_tensor(const Entry& entry, const char* data) {
   return boolean ? tensor.ne(0) : tensor;
 }
 
-}  // namespace
-
-void write_safetensors(const std::string& path, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  Json header = Json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  // Wide elements first: every tensor is then aligned to its own element size.
+// The order of the tensors' bytes: wide elements first, so that each is aligned to its own element size.
+std::vector<size_t> wide_first(const NamedTensors& tensors) {
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return tensors[a].second.element_size() > tensors[b].second.element_size();
   });
+  return order;
+}
+
+Json make_header(const NamedTensors& tensors, const std::vector<size_t>& order,
+                 const std::map<std::string, std::string>& metadata) {
   std::vector<uint64_t> begins(tensors.size());
   uint64_t total = 0;
   for (const size_t i : order) begins[i] = std::exchange(total, total + tensors[i].second.nbytes());
+  Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
   for (size_t i = 0; i < tensors.size(); ++i) {
     const auto& [name, tensor] = tensors[i];
     if (name == "__metadata__" || header.contains(name)) throw std::logic_error("two tensors are called " + name);
@@ -139,16 +143,31 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors,
                     {"shape", tensor.sizes().vec()},
                     {"data_offsets", {begins[i], begins[i] + tensor.nbytes()}}};
   }
+  return header;
+}
+
+void read_metadata(const Json& value, TensorFile& file, const std::string& path) {
+  if (!value.is_object()) fail("{}: the safetensors metadata is not a table of texts", path);
+  for (const auto& [key, text] : value.items()) {
+    if (!text.is_string()) fail("{}: the safetensors metadata '{}' is not a text", path, key);
+    file.metadata[key] = text.get<std::string>();
+  }
+}
+
+}  // namespace
+
+void write_safetensors(const std::string& path, const NamedTensors& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  const std::vector<size_t> order = wide_first(tensors);
   std::string text;
   try {
-    text = header.dump();
+    text = make_header(tensors, order, metadata).dump();
   } catch (const Json::exception&) {
     fail("cannot write {}: a name or the metadata is not UTF-8 text", path);
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
   std::string bytes(8, '\0');
   for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(static_cast<uint64_t>(text.size()) >> (8 * i));
-  bytes.reserve(8 + text.size() + total);
   bytes += text;
   for (const size_t i : order) {
     const at::Tensor plain = tensors[i].second.detach().cpu().contiguous();
@@ -170,14 +189,10 @@ TensorFile read_safetensors(const std::string& path) {
   TensorFile file;
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.items()) {
-    if (name != "__metadata__") {
+    if (name == "__metadata__") {
+      read_metadata(value, file, path);
+    } else {
       entries.push_back(read_entry(name, value, data_size, path));
-      continue;
-    }
-    if (!value.is_object()) fail("{}: the safetensors metadata is not a table of texts", path);
-    for (const auto& [key, text] : value.items()) {
-      if (!text.is_string()) fail("{}: the safetensors metadata '{}' is not a text", path, key);
-      file.metadata[key] = text.get<std::string>();
     }
   }
   check_cover(entries, data_size, path);
