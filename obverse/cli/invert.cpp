@@ -5,14 +5,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <charconv>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "obverse/cli/commands.h"
+#include "obverse/cli/interrupt.h"
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
@@ -26,12 +25,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kGridImages = 256;  // a grid shows so many at most
-
-std::atomic<bool> interrupted = false;
-extern "C" void on_signal(int signal) {
-  interrupted = true;
-  std::signal(signal, SIG_DFL);  // the second one ends the program
-}
 
 struct InvertCommand {
   std::string model, data, label, out = "inversion", precision = "float32";
@@ -93,7 +86,7 @@ Json summarise(const InvertCommand& c, const LoadedModel& loaded, const Targets&
             {"model", loaded.model->name},
             {"model_hash", loaded.model->hash},
             {"seed", c.seed},
-            {"interrupted", interrupted.load()}};
+            {"interrupted", interrupted().load()}};
   if (found.feature_error.defined()) s["feature_error_median"] = quantile_of(found.feature_error, 0.5);
   if (t.code.defined())
     s["recovered_share"] = (code_distance(found.code, t.code) <= c.within).to(at::kDouble).mean().item<double>();
@@ -151,7 +144,7 @@ bool show_progress(double share, bool terminal) {
     fmt::print(stderr, "\r\033[K{:3.0f} %", 100 * share);
     std::fflush(stderr);
   }
-  return !interrupted;
+  return !interrupted();
 }
 
 void run_invert(const InvertCommand& c) {
@@ -161,8 +154,7 @@ void run_invert(const InvertCommand& c) {
   std::error_code error;
   std::filesystem::create_directories(c.out, error);
   if (error) fail("{}: cannot make the folder ({}): name another with --out", c.out, error.message());
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  catch_interrupts();
   const bool terminal = isatty(2) && !c.json;
   const Inversion found = invert(*loaded.model, targets.x, c.find_class ? at::Tensor() : targets.y, c.options, rng,
                                  [&](double share) { return show_progress(share, terminal); });
@@ -171,7 +163,7 @@ void run_invert(const InvertCommand& c) {
   write_latents(c.out + "/latents.npz", found, loaded.model->hash);
   if (loaded.domain.kind == Domain::Kind::image) write_pictures(c, targets, found.reconstruction);
   write_file(c.out + "/summary.json", summary.dump(2) + "\n");
-  if (interrupted) fmt::print(stderr, "stopped: these are the codes found so far\n");
+  if (interrupted()) fmt::print(stderr, "stopped: these are the codes found so far\n");
   if (c.json)
     fmt::print("{}\n", summary.dump(2));
   else

@@ -2,12 +2,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
 #include "obverse/cli/commands.h"
+#include "obverse/cli/interrupt.h"
 #include "obverse/cli/train_hooks.h"
 #include "obverse/core/engine.h"
 #include "obverse/core/error.h"
@@ -16,9 +15,6 @@
 
 namespace obverse {
 namespace {
-
-std::atomic<bool> interrupted = false;
-extern "C" void on_signal(int) { interrupted = true; }
 
 struct TrainCommand {
   std::string recipe, out = "runs", resume, precision;
@@ -100,13 +96,12 @@ void run_train(const TrainCommand& c) {
   }
   fmt::print(stderr, "{}\n{}: {} samples, {}\n{}\n", run->path(), data->name, data->size(), data->domain.text(), engine_summary());
 
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
   const bool terminal = isatty(2) && !c.quiet;
   TrainHooks hooks = metric_hooks(recipe, data);
   hooks.progress = [&](const Progress& p) { if (!c.quiet) print_progress(p, terminal); };
   hooks.finding = [&](const Finding& f) { fmt::print(stderr, "{}{}: {}: {}; {}\n", terminal ? "\n" : "", f.severity, f.cause, f.what, f.action); };
-  hooks.stop = &interrupted;
+  catch_interrupts();
+  hooks.stop = &interrupted();
   const Outcome outcome = train(recipe, data, *run, hooks);
   if (terminal) fmt::print(stderr, "\n");
   if (outcome == Outcome::interrupted)
