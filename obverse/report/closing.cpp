@@ -58,8 +58,7 @@ std::string draw_reproduction(const RunRecord& run) {
   if (!run.recipe.empty())
     out += fmt::format(
         "<p class=\"lead\">The recipe in the run folder is the effective one, seed included. The same build with the "
-        "same "
-        "number of threads ends in the same bits.</p><pre class=\"commands\"><code>"
+        "same number of threads ends in the same bits.</p><pre class=\"commands\"><code>"
         "<i># train it again</i>\nobverse train {0}\n"
         "<i># draw samples</i>\nobverse sample {1} --seeds 0-63 --grid samples.png\n"
         "<i># measure it</i>\nobverse eval {1}\n"

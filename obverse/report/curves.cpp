@@ -32,7 +32,7 @@ const std::vector<ChartRow>& chart_table() {
        "Coverage: real data with a generated sample nearby. Duplicates: generated samples with a near copy.", false},
       {"Loss/D/*", "Terms of the discriminator's loss", "", "Weights applied; their sum is minimised."},
       {"Loss/G/*", "Terms of the generator's loss", "", "Weights applied; their sum is minimised."},
-      {"Loss/E/*", "Terms of the encoder's loss", "", "Weights applied; their sum is minimised."},
+      {"Loss/encoder/*", "Terms of the encoder's loss", "", "Weights applied; their sum is minimised."},
       {"Schedule/*/lr", "Learning rates", "", "As scheduled by the recipe, and lowered after a rollback."},
       {"Timing/images_per_sec", "Throughput", "images/s", "Real images seen a second, all work of a round included."},
   };
@@ -67,7 +67,7 @@ struct Role {
 const std::vector<Role>& role_table() {
   static const std::vector<Role> roles = {{"G", "generator", "g"},
                                           {"D", "discriminator", "d"},
-                                          {"E", "encoder", "e"},
+                                          {"encoder", "encoder", "e"},
                                           {"real", "real", "real"},
                                           {"fake", "generated", "g"}};
   return roles;

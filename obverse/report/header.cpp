@@ -38,7 +38,7 @@ std::string data_text(const RunRecord& run) {
   std::string shape;
   if (run.model && !run.model->shape.empty()) {
     shape = fmt::format("{}{}", fmt::join(run.model->shape, "×"), run.model->domain == "image" ? "" : "-D points");
-    if (run.model->classes > 0) shape += fmt::format(", {} classes", run.model->classes);
+    if (!run.model->classes.empty()) shape += fmt::format(", {} classes", run.model->classes.size());
   }
   return join({run.option("data.source"), shape}, ", ");
 }
@@ -133,11 +133,12 @@ std::string tiles(const RunRecord& run) {
   std::string out;
   for (const char* word : {"fid", "modes", "high_quality", "coverage"}) out += metric_tile(run, word);
   out += inversion_tile(run);
+  if (out.empty()) return {};  // speed alone stands among the facts
   if (const auto rate = median_of(run, "Timing/images_per_sec")) {
     const auto seconds = last_of(run, "Timing/total_sec");
     out += tile(format_number(*rate), "Images a second", seconds ? format_duration(*seconds) + " of training" : "");
   }
-  return out.empty() ? "" : fmt::format("<ul class=\"tiles\">{}</ul>", out);
+  return fmt::format("<ul class=\"tiles\">{}</ul>", out);
 }
 
 // How far an unfinished run has come, and what went wrong.

@@ -165,8 +165,7 @@ std::string draw_inversions(const RunRecord& run) {
                    fmt::format("obverse invert {} --out {}", shell_path(run), shell_path(run, "inversion-optimise")));
   return fmt::format(
       "<p class=\"lead\">The other side of the coin: each image is taken back to a latent code z, and the generator "
-      "makes "
-      "G(z) of it again. Where the two differ, the error row is bright.</p>{}{}",
+      "makes G(z) of it again. Where the two differ, the error row is bright.</p>{}{}",
       draw_table(run), draw_pictures(run));
 }
 

@@ -9,25 +9,22 @@ const std::vector<MetricWord>& metric_words() {
   static const std::vector<MetricWord> words = {
       {"fid", "Fréchet distance (FID)", Better::lower,
        "How far the cloud of generated features lies from the cloud of real ones, each taken as a Gaussian; it rises "
-       "when "
-       "samples look wrong and when variety is missing. Only figures with the same features and the same number of "
+       "when samples look wrong and when variety is missing. Only figures with the same features and the same number "
+       "of "
        "samples can be compared."},
       {"kid", "Kernel distance (KID)", Better::lower,
        "A distance between the two sets of features that assumes no Gaussian and has no bias from few samples; a "
-       "perfect "
-       "generator is at zero, give or take the interval."},
+       "perfect generator is at zero, give or take the interval."},
       {"is", "Inception score", Better::higher,
        "High when a classifier is sure of each sample and sees all classes equally often; it never looks at real data, "
-       "so "
-       "it cannot tell that variety within a class is missing."},
+       "so it cannot tell that variety within a class is missing."},
       {"precision", "Precision", Better::higher,
        "The share of generated samples that lie where real data lie: how often a sample looks right."},
       {"recall", "Recall", Better::higher,
        "The share of real data that lie where the generator can reach: how much of the variety it has."},
       {"density", "Density", Better::higher,
        "Like precision, but counts how many real neighbourhoods a sample falls into, so that single odd real images "
-       "weigh "
-       "little; it may exceed 1."},
+       "weigh little; it may exceed 1."},
       {"coverage", "Coverage", Better::higher,
        "The share of real images that have a generated sample in their neighbourhood: it drops when modes are "
        "missing."},
@@ -53,8 +50,7 @@ const std::vector<MetricWord>& metric_words() {
        "The share of samples that a classifier sees as the rarest class: near zero when the generator has dropped it."},
       {"largest_class", "Largest class", Better::lower,
        "The share of samples that a classifier sees as the commonest class; one over the number of classes when all "
-       "are "
-       "equally frequent."},
+       "are equally frequent."},
       {"ppl", "Perceptual path length", Better::lower,
        "How much the picture changes for a tiny step in latent space: small when interpolations are smooth."},
   };

@@ -128,8 +128,7 @@ std::string interval_text(const Measurement& m) {
 std::string table_row(const Measurement& m, bool first_of_group) {
   return fmt::format(
       "<tr{}><th>{}<small>{} <code>{}</code></small></th><td class=\"number\" data-label=\"This model\"><b>{}</b> "
-      "{}</td>"
-      "<td class=\"number\" data-label=\"Real data\">{}</td><td class=\"scale\">{}</td></tr>",
+      "{}</td><td class=\"number\" data-label=\"Real data\">{}</td><td class=\"scale\">{}</td></tr>",
       first_of_group ? "" : " class=\"same\"", escape(title_of(m)), direction(m), escape(m.name),
       format_number(m.value, 4), interval_text(m), m.floor ? format_number(*m.floor) : "–", draw_gauge(m));
 }

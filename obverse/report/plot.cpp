@@ -164,7 +164,7 @@ class Plot {
     }
     if (empty()) return;
     for (const Reference& r : chart_.references) y_.include(to_axis(r.y));
-    if (x_.low > 0 && x_.low < 0.15 * x_.high) x_.low = 0;
+    if (x_.low > 0 && x_.low < 0.6 * x_.high) x_.low = 0;
     if (!(x_.high > x_.low)) x_.widen(0);
     y_.widen(0.06);
   }

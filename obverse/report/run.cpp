@@ -49,7 +49,8 @@ namespace {
 class Reader {
  public:
   explicit Reader(const std::string& path) {
-    record_.path = path;
+    record_.path =
+        path.find_last_not_of('/') == std::string::npos ? path : path.substr(0, path.find_last_not_of('/') + 1);
     record_.name = fs::absolute(fs::path(path) / "x").parent_path().lexically_normal().filename().string();
     std::error_code error;
     if (!fs::is_directory(path, error)) fail("{}: not a folder: name a run folder, such as runs/00000-fashion", path);
@@ -294,8 +295,9 @@ class Reader {
       if (parsed.is_object() && parsed.contains("shape") && parsed["shape"].is_array())
         for (const json& side : parsed["shape"])
           if (side.is_number_integer()) facts.shape.push_back(side.get<int64_t>());
-      if (parsed.is_object() && parsed.contains("classes"))
-        facts.classes = static_cast<int64_t>(parsed["classes"].size());
+      if (parsed.is_object() && parsed.contains("classes") && parsed["classes"].is_array())
+        for (const json& name : parsed["classes"])
+          if (name.is_string()) facts.classes.push_back(name.get<std::string>());
       record_.model = facts;
     });
   }

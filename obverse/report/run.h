@@ -49,9 +49,9 @@ struct Inversion {
 };
 
 struct ModelFacts {
-  std::string domain;          // "image" or "points"
-  std::vector<int64_t> shape;  // of a sample: {C, H, W}
-  int64_t classes = 0;
+  std::string domain;                         // "image" or "points"
+  std::vector<int64_t> shape;                 // of a sample: {C, H, W}
+  std::vector<std::string> classes;           // names
   std::map<std::string, int64_t> parameters;  // by network
   double bytes = 0;
 };

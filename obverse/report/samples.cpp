@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -49,6 +50,15 @@ std::string draw_multiples(const RunRecord& run) {
   return fmt::format("<div class=\"multiples\">{}</div>", figures);
 }
 
+// Grids of a conditional model have a column a class.
+std::string columns_text(const RunRecord& run) {
+  constexpr size_t kMost = 20;
+  if (run.option("game.conditional") != "true" || !run.model || run.model->classes.empty()) return {};
+  const std::vector<std::string>& names = run.model->classes;
+  if (names.size() > kMost) return {};
+  return escape(fmt::format(" Each column is a class: {}.", fmt::join(names, ", ")));
+}
+
 std::string draw_film(const RunRecord& run) {
   std::string frames;
   for (const auto& [kimg, picture] : run.fakes)
@@ -73,9 +83,8 @@ std::string draw_samples(const RunRecord& run) {
   if (run.reals) figures += show_picture(*run.reals, {"real data", "Real data", kPictureWidth});
   return fmt::format(
       "<p class=\"lead\">Drawn at random from the averaged generator, not selected. Compare them with the real data: "
-      "is "
-      "each sample believable, and are all kinds there?</p><div class=\"pair\">{}</div>",
-      figures);
+      "is each sample believable, and are all kinds there?{}</p><div class=\"pair\">{}</div>",
+      columns_text(run), figures);
 }
 
 std::string draw_progress(const RunRecord& run) {
@@ -90,8 +99,7 @@ std::string draw_progress(const RunRecord& run) {
 std::string draw_interpolations(const RunRecord& run) {
   if (!run.interpolations) return {};
   return "<p class=\"lead\">Each row walks from one latent code to another along the sphere. Smooth rows, believable "
-         "all "
-         "the way, say that the generator has learnt more than a list of pictures.</p>" +
+         "all the way, say that the generator has learnt more than a list of pictures.</p>" +
          show_picture(*run.interpolations, {"rows of interpolations between pairs of latent codes", "", 1132});
 }
 
