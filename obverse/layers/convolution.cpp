@@ -4,9 +4,17 @@
 
 namespace obverse {
 
+// Weights lie as activations do, channels last; otherwise every pass would begin by copying them into that order.
+// Cloning in NHWC makes it hold for one input channel too, where either order would pass for the other.
+static at::Tensor kernel_weight(at::IntArrayRef shape, int64_t fan_in, const Init& init, Rng& rng) {
+  const at::Tensor weight = draw_weight(shape, fan_in, init, rng);
+  return weight.permute({0, 2, 3, 1}).clone(at::MemoryFormat::Contiguous).permute({0, 3, 1, 2});
+}
+
 Conv2d::Conv2d(int64_t inputs, int64_t outputs, Rng& rng, const ConvOptions& options) : options_(options) {
   const int64_t k = options.kernel, inputs_a_group = inputs / options.groups;
-  parameter("weight", weight_, draw_weight({outputs, inputs_a_group, k, k}, inputs_a_group * k * k, options.init, rng));
+  parameter("weight", weight_,
+            kernel_weight({outputs, inputs_a_group, k, k}, inputs_a_group * k * k, options.init, rng));
   if (options.bias) parameter("bias", bias_, at::zeros({outputs}));
   if (options.spectral_norm) norm_ = child("norm", std::make_shared<SpectralNorm>(weight_, 0, rng));
 }
@@ -14,8 +22,8 @@ Conv2d::Conv2d(int64_t inputs, int64_t outputs, Rng& rng, const ConvOptions& opt
 at::Tensor Conv2d::forward(const at::Tensor& x) {
   const at::ScalarType dtype = placement().compute;
   const at::Tensor weight = norm_ ? norm_->forward(weight_) : weight_;
-  return at::conv2d(x.to(dtype).contiguous(placement().memory_format), weight.to(dtype),
-                    bias_.defined() ? bias_.to(dtype) : bias_, options_.stride, options_.padding, 1, options_.groups);
+  return convolution(x.to(dtype).contiguous(placement().memory_format), weight.to(dtype),
+                     bias_.defined() ? bias_.to(dtype) : bias_, options_.strides());
 }
 
 // On average an output of a strided transposed convolution sums over inputs * (kernel / stride)^2 values.
@@ -27,8 +35,8 @@ TransposedConv2d::TransposedConv2d(int64_t inputs, int64_t outputs, Rng& rng, co
     : options_(options) {
   const int64_t k = options.kernel;
   parameter("weight", weight_,
-            draw_weight({inputs, outputs / options.groups, k, k}, transposed_fan_in(inputs / options.groups, options),
-                        options.init, rng));
+            kernel_weight({inputs, outputs / options.groups, k, k}, transposed_fan_in(inputs / options.groups, options),
+                          options.init, rng));
   if (options.bias) parameter("bias", bias_, at::zeros({outputs}));
   if (options.spectral_norm) norm_ = child("norm", std::make_shared<SpectralNorm>(weight_, 1, rng));
 }
@@ -37,17 +45,8 @@ at::Tensor TransposedConv2d::forward(const at::Tensor& x, int64_t height, int64_
   const at::ScalarType dtype = placement().compute;
   const at::Tensor weight = norm_ ? norm_->forward(weight_) : weight_;
   const at::Tensor result = transposed_convolution(x.to(dtype).contiguous(placement().memory_format), weight.to(dtype),
-                                                   {height, width}, options_.stride, options_.padding, options_.groups);
+                                                   {height, width}, options_.strides());
   return bias_.defined() ? result + bias_.to(dtype).view({1, -1, 1, 1}) : result;
-}
-
-at::Tensor transposed_convolution(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef size, int64_t stride,
-                                  int64_t padding, int64_t groups) {
-  // Only the shape of the convolution's input matters; its values are never read.
-  const at::Tensor input =
-      at::empty({x.size(0), weight.size(1) * groups, size[0], size[1]}, x.options(), x.suggest_memory_format());
-  return std::get<0>(at::convolution_backward(x, input, weight, c10::nullopt, {stride, stride}, {padding, padding},
-                                              {1, 1}, /*transposed=*/false, {0, 0}, groups, {true, false, false}));
 }
 
 }  // namespace obverse

@@ -12,10 +12,10 @@ static at::Tensor filter(const at::Tensor& x) {
   return at::outer(line, line).expand({x.size(1), 1, 3, 3}).contiguous();
 }
 
-at::Tensor downsample(const at::Tensor& x) { return at::conv2d(x, filter(x), {}, 2, 1, 1, x.size(1)); }
+at::Tensor downsample(const at::Tensor& x) { return convolution(x, filter(x), {}, {2, 1, x.size(1)}); }
 
 at::Tensor upsample(const at::Tensor& x) {
-  return transposed_convolution(x, filter(x) * 4, {2 * x.size(2), 2 * x.size(3)}, 2, 1, x.size(1));
+  return transposed_convolution(x, filter(x) * 4, {2 * x.size(2), 2 * x.size(3)}, {2, 1, x.size(1)});
 }
 
 at::Tensor repeat_pixels(const at::Tensor& x) {

@@ -149,7 +149,10 @@ class Trunk : public Module {
       x = activation_.apply(norms_[i] ? norms_[i]->forward(x) : x);
     }
     if (minibatch_std_) x = append_minibatch_std(x);
-    return flatten_ ? full_precision(x).flatten(1) : full_precision(x).sum({2, 3});
+    if (!flatten_) return full_precision(x).sum({2, 3});
+    return full_precision(x)
+        .permute({0, 2, 3, 1})
+        .flatten(1);  // in the order in which it lies: rows, columns, channels
   }
 
  private:

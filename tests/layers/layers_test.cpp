@@ -67,10 +67,67 @@ TEST(Init, DrawsTheStandardDeviationAskedFor) {
   EXPECT_EQ(draw_weight({4, 4}, 4, Init::zero(), rng).abs().max().item<double>(), 0);
 }
 
+/// Shapes that take each of the ways in which the gradients are computed.
+struct ConvCase {
+  int64_t inputs, outputs, size, kernel;
+  Strides strides;
+};
+const std::vector<ConvCase>& conv_cases() {
+  static const std::vector<ConvCase> list = {
+      {2, 3, 4, 3, {1, 1, 1}},   // plain
+      {2, 3, 5, 3, {2, 1, 1}},   // strided, odd size
+      {1, 2, 4, 4, {2, 1, 1}},   // few channels: folded
+      {4, 4, 4, 3, {2, 1, 2}},   // groups
+      {16, 2, 4, 4, {2, 1, 1}},  // many channels: in bfloat16 samples and channels change places
+  };
+  return list;
+}
+
+TEST(Convolution, AndItsAdjointAgreeWithTheEngineAndDifferentiateTwice) {
+  for (const ConvCase& c : conv_cases()) {
+    SCOPED_TRACE(std::to_string(c.inputs) + " channels, kernel " + std::to_string(c.kernel));
+    const at::Tensor x = normal64({2, c.inputs, c.size, c.size}, 1), b = normal64({c.outputs}, 3);
+    const at::Tensor w = normal64({c.outputs, c.inputs / c.strides.groups, c.kernel, c.kernel}, 2) / 4;
+    const at::Tensor y = at::conv2d(x, w, b, c.strides.stride, c.strides.padding, 1, c.strides.groups);
+    EXPECT_LT(max_difference(convolution(x, w, b, c.strides), y), 1e-12);
+    const at::Tensor slope = normal64(y.sizes(), 4);
+    const at::Tensor up = transposed_convolution(slope, w, {c.size, c.size}, c.strides);
+    EXPECT_NEAR((x * up).sum().item<double>(), ((y - b.view({1, -1, 1, 1})) * slope).sum().item<double>(), 1e-10);
+    // Every input of both, packed into one vector, with the first half of x's elements to keep it short.
+    const auto f = [&](const at::Tensor& both) {
+      const at::Tensor some = both.narrow(0, 0, 6), weight = w + both.narrow(0, 6, 4).sum() * w.square();
+      const at::Tensor image = at::cat({some, x.flatten().slice(0, 6)}).view(x.sizes());
+      const at::Tensor out = convolution(image, weight, b * both[10], c.strides);
+      return at::cat(
+          {out.tanh().flatten().slice(0, 0, 5),
+           transposed_convolution(out, weight, {c.size, c.size}, c.strides).tanh().flatten().slice(0, 0, 5)});
+    };
+    expect_derivative(f, normal64({11}, 5));
+    expect_second_derivative(f, normal64({11}, 5), 1e-6);
+  }
+}
+
+TEST(Convolution, HasTheGradientsOfFloat32InBfloat16) {
+  for (const ConvCase& c : conv_cases()) {
+    SCOPED_TRACE(std::to_string(c.inputs) + " channels, kernel " + std::to_string(c.kernel));
+    const auto slopes = [&](at::ScalarType dtype) {
+      const at::Tensor x = Rng(1).normal({8, c.inputs, 8, 8}).to(dtype).requires_grad_(true);
+      const at::Tensor w =
+          Rng(2).normal({c.outputs, c.inputs / c.strides.groups, c.kernel, c.kernel}).to(dtype).requires_grad_(true);
+      const at::Tensor b = Rng(3).normal({c.outputs}).to(dtype).requires_grad_(true);
+      const at::Tensor y = convolution(x.contiguous(at::MemoryFormat::ChannelsLast), w, b, c.strides);
+      return gradients(y.to(at::kFloat) * Rng(4).normal(y.sizes()), {x, w, b});
+    };
+    const auto exact = slopes(at::kFloat), rounded = slopes(at::kBFloat16);
+    for (size_t i = 0; i < exact.size(); ++i)  // inputs and result rounded to 8 bits each
+      EXPECT_LT(((rounded[i].to(at::kFloat) - exact[i]).norm() / exact[i].norm()).item<double>(), 0.01) << i;
+  }
+}
+
 TEST(TransposedConvolution, SpreadsAPixelByItsKernel) {
   const at::Tensor x = at::full({1, 1, 1, 1}, 3.0F), w = at::arange(1, 17, at::kFloat).view({1, 1, 4, 4});
   // Stride 2, padding 1: the 2x2 output is the kernel's middle, times the pixel.
-  EXPECT_TRUE(at::equal(transposed_convolution(x, w, {2, 2}, 2, 1),
+  EXPECT_TRUE(at::equal(transposed_convolution(x, w, {2, 2}, {2, 1}),
                         at::tensor({18.0F, 21.0F, 30.0F, 33.0F}).view({1, 1, 2, 2})));
 }
 
@@ -79,7 +136,7 @@ TEST(TransposedConvolution, IsTheAdjointOfConvolution) {
     const int64_t kernel = size % 2 == 0 ? 4 : 3;
     const at::Tensor x = normal64({2, 3, size, size}, 1), w = normal64({5, 3, kernel, kernel}, 2);
     const at::Tensor down = at::conv2d(x, w, {}, 2, 1), y = normal64(down.sizes(), 3);
-    const at::Tensor up = transposed_convolution(y, w, {size, size}, 2, 1);
+    const at::Tensor up = transposed_convolution(y, w, {size, size}, {2, 1});
     EXPECT_NEAR((down * y).sum().item<double>(), (x * up).sum().item<double>(), 1e-10);
   }
 }
@@ -88,7 +145,7 @@ TEST(TransposedConvolution, DifferentiatesTwice) {
   const at::Tensor x = normal64({1, 2, 2, 2}, 1), w = normal64({2, 1, 4, 4}, 2);
   const auto of_both = [&](const at::Tensor& both) {
     return transposed_convolution(both.narrow(0, 0, 8).view({1, 2, 2, 2}), both.narrow(0, 8, 32).view({2, 1, 4, 4}),
-                                  {4, 4}, 2, 1)
+                                  {4, 4}, {2, 1})
         .tanh();
   };
   const at::Tensor both = at::cat({x.flatten(), w.flatten()});
@@ -100,8 +157,9 @@ TEST(TransposedConvolution, IsRightInBfloat16) {
   for (const int64_t outputs : {8, 3, 1}) {
     const at::Tensor x = Rng(1).normal({4, 8, 7, 7}).to(at::kBFloat16);
     const at::Tensor w = Rng(2).normal({8, outputs, 4, 4}).to(at::kBFloat16);
-    const at::Tensor rounded = transposed_convolution(x.contiguous(at::MemoryFormat::ChannelsLast), w, {14, 14}, 2, 1);
-    const at::Tensor exact = transposed_convolution(x.to(at::kFloat), w.to(at::kFloat), {14, 14}, 2, 1);
+    const at::Tensor rounded =
+        transposed_convolution(x.contiguous(at::MemoryFormat::ChannelsLast), w, {14, 14}, {2, 1});
+    const at::Tensor exact = transposed_convolution(x.to(at::kFloat), w.to(at::kFloat), {14, 14}, {2, 1});
     // Products are exact in float32, only the result is rounded: 2^-9 of the largest.
     EXPECT_LT(max_difference(rounded, exact), exact.abs().max().item<double>() / 256) << outputs << " channels";
   }
