@@ -9,7 +9,8 @@ namespace obverse {
 /// Images are uint8 tensors [C, H, W] with C = 1 (grey) or 3 (RGB).
 
 /// Reads PNG or JPEG bytes; sRGB assumed. Transparency is composited onto white, palettes and 16 bits are expanded
-/// to 8. Throws UserError naming `where` when the bytes are not an image or are damaged.
+/// to 8. Throws UserError naming `where` when the bytes are not an image, are damaged or cut short, are CMYK, or are
+/// more than 64 million pixels.
 at::Tensor decode_image(const std::string& bytes, const std::string& where);
 at::Tensor read_image(const std::string& path);
 

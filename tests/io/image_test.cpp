@@ -70,10 +70,7 @@ TEST(Image, GivesBackWhatWasWritten) {
 TEST(Image, RefusesEveryTruncation) {
   for (const char* name : {"grey", "palette", "interlaced", "jpeg grey", "jpeg colour progressive"}) {
     SCOPED_TRACE(name);
-    const std::string bytes = picture(name);
-    // libjpeg does not miss the last two bytes, which only say that the picture has ended.
-    const size_t counted = bytes.compare(0, 2, "\xff\xd8") == 0 ? bytes.size() - 2 : bytes.size();
-    expect_truncations_refused(bytes.substr(0, counted), decode);
+    expect_truncations_refused(picture(name), decode);
   }
 }
 
