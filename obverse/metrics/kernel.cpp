@@ -11,7 +11,7 @@ namespace obverse {
 namespace {
 
 at::Tensor kernel(const at::Tensor& x, const at::Tensor& y) {
-  return (at::mm(x, y.t()) / static_cast<double>(x.size(1)) + 1).pow(3);
+  return at::mm(x, y.t()).div_(static_cast<double>(x.size(1))).add_(1).pow_(3);
 }
 
 // Mean of the kernel over all pairs of different rows.

@@ -1,0 +1,261 @@
+#include "obverse/metrics/evaluate.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/metrics/classifier.h"
+#include "obverse/metrics/modes.h"
+#include "toy_images.h"
+
+namespace obverse {
+namespace {
+
+using testing::HasSubstr;
+
+template <class F>
+std::string message(F&& f) {
+  try {
+    f();
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+Dataset points(const std::string& name, const std::string& split) {
+  DataOptions options;
+  options.source = name;
+  return load_dataset(options, split);
+}
+
+const Figure& figure(const std::vector<Figure>& figures, const std::string& label) {
+  for (const Figure& f : figures)
+    if (f.label == label) return f;
+  fail("no figure {}", label);
+}
+
+SampleSource draws_of(const Dataset& data, double scale = 1, double shift = 0) {
+  return [&data, scale, shift](int64_t n, Rng& rng) {
+    return Batch{data.get(rng.integers(data.size(), {n})).x * scale + shift, {}};
+  };
+}
+
+struct RingJudge {
+  Dataset train = points("ring", "train"), test = points("ring", "test");
+  std::unique_ptr<FeatureNetwork> network = choose_features("", {}, train);
+  Evaluator evaluator{train, test, *network};
+};
+
+// Small images judged by their pixels.
+struct ToyJudge {
+  Dataset train = toy_images("train", 600), test = toy_images("test", 300);
+  std::unique_ptr<FeatureNetwork> network = choose_features("pixels", {}, train);
+  Evaluator evaluator{train, test, *network};
+};
+
+TEST(Evaluate, EveryMetricOfTheTableGivesFiguresWithAnIntervalAroundThemAndTheirProvenance) {
+  RingJudge judge;
+  for (const MetricRow& row : metric_table()) {
+    if (!row.suits(judge.evaluator.reference())) continue;
+    EvaluateOptions options;
+    options.metrics = {row.name};
+    options.samples = 1000;
+    options.seed = 3;
+    const auto figures = judge.evaluator.evaluate(options, draws_of(judge.train, 1.01));
+    ASSERT_FALSE(figures.empty()) << row.name;
+    for (const Figure& f : figures) {
+      EXPECT_THAT(f.name, HasSubstr(row.name + "1k" + row.suffix + "_coordinates")) << row.name;
+      EXPECT_TRUE(std::isnan(f.low) || (f.low <= f.value && f.value <= f.high)) << f.name;
+      EXPECT_TRUE(f.has_floor) << f.name;
+      EXPECT_EQ(f.n_fake, 1000) << f.name;
+      EXPECT_EQ(f.n_floor, 1000) << f.name;
+      EXPECT_EQ(f.seed, 3u) << f.name;
+      EXPECT_FALSE(f.protocol.empty()) << f.name;
+      EXPECT_EQ(f.features, "coordinates") << f.name;
+    }
+  }
+}
+
+TEST(Evaluate, MetricsThatSuitTheDataAreTakenWhenNoneIsNamed) {
+  RingJudge judge;
+  const auto figures = judge.evaluator.evaluate({}, draws_of(judge.train));
+  EXPECT_EQ(figure(figures, "modes").value, 8);
+  EXPECT_EQ(figure(figures, "modes").n_fake, 2500);  // the protocol's number
+  EXPECT_NEAR(figure(figures, "high quality").value, 0.989, 0.01);
+  EXPECT_NEAR(figure(figures, "narrowest std ratio").value, 0.95, 0.1);
+  EXPECT_EQ(figure(figures, "fid").n_real, 100'000);
+  EXPECT_EQ(figure(figures, "coverage").n_real, 2'500);
+  const Dataset roll = points("swiss-roll", "train"), roll_test = points("swiss-roll", "test");
+  Evaluator other(roll, roll_test, *judge.network);
+  for (const Figure& f : other.evaluate({}, draws_of(roll))) EXPECT_NE(f.label, "modes");
+}
+
+TEST(Evaluate, RealDataIsAtItsFloorAndShiftedDataIsNot) {
+  RingJudge judge;
+  EvaluateOptions options;
+  options.metrics = {"fid", "kid", "pr", "dc"};
+  options.samples = 1000;
+  const auto same = judge.evaluator.evaluate(options, draws_of(judge.train));
+  const auto shifted = judge.evaluator.evaluate(options, draws_of(judge.train, 1, 0.3));
+  EXPECT_LT(figure(same, "fid").value, 1e-2);
+  EXPECT_NEAR(figure(shifted, "fid").value, 2 * 0.09, 0.03);
+  EXPECT_GT(figure(shifted, "fid").low, figure(same, "fid").high);
+  EXPECT_GT(figure(shifted, "kid").low, figure(same, "kid").high);
+  EXPECT_GT(figure(same, "precision").value, 0.9);
+  EXPECT_LT(figure(shifted, "precision").value, 0.1);
+  EXPECT_LT(figure(shifted, "coverage").value, 0.1);
+  EXPECT_EQ(figure(same, "fid").floor, figure(shifted, "fid").floor);
+}
+
+TEST(Evaluate, IntervalsOfTheFidHoldNineteenTimesInTwenty) {
+  // 60 independent sets of 500 points judged against one reference: the intervals should hold the mean of all of them.
+  RingJudge judge;
+  EvaluateOptions options;
+  options.metrics = {"fid"};
+  options.samples = 500;
+  options.floors = false;
+  std::vector<Figure> all;
+  double mean = 0;
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    options.seed = seed;
+    all.push_back(judge.evaluator.evaluate(options, draws_of(judge.test, 1, 0.2)).at(0));
+    mean += all.back().value / 60;
+  }
+  int64_t holding = 0;
+  for (const Figure& f : all) holding += f.low <= mean && mean <= f.high;
+  EXPECT_GE(holding, 51);  // 95 % of 60 is 57; fewer than 51 has a chance below 1 %
+}
+
+TEST(Evaluate, RepeatsWithTheSameSeed) {
+  RingJudge judge;
+  EvaluateOptions options;
+  options.samples = 600;
+  const auto first = judge.evaluator.evaluate(options, draws_of(judge.train));
+  const auto second = evaluate(options, judge.train, judge.test, draws_of(judge.train), *judge.network);
+  ASSERT_EQ(first.size(), second.size());
+  for (size_t i = 0; i < first.size(); ++i) {
+    EXPECT_EQ(first[i].value, second[i].value) << first[i].name;
+    EXPECT_EQ(first[i].floor, second[i].floor) << first[i].name;
+  }
+}
+
+TEST(Evaluate, ImagesAreRoundedToBytesFirstAndClassesAreCountedByTheClassifier) {
+  const CacheFolder cache;
+  const Dataset train = toy_images("train", 600), test = toy_images("test", 150);
+  ClassifierTraining training;
+  training.batch = 30;
+  const auto network = classifier_features(train, test, {}, training);
+  EvaluateOptions options;
+  options.metrics = {"classes", "fid"};
+  options.samples = 300;
+  const SampleSource first_class = [&](int64_t n, Rng&) {
+    return train.get(at::arange(n, at::kLong).remainder(200) * 3);  // bar 0 alone
+  };
+  const SampleSource noisy = [&](int64_t n, Rng& rng) {
+    Batch batch = first_class(n, rng);
+    batch.x = batch.x + 0.001;  // lost in rounding
+    return batch;
+  };
+  const auto figures = evaluate(options, train, test, first_class, *network);
+  EXPECT_DOUBLE_EQ(figure(figures, "largest class").value, 1);
+  EXPECT_DOUBLE_EQ(figure(figures, "smallest class").value, 0);
+  EXPECT_NEAR(figure(figures, "largest class").floor, 1.0 / 3, 0.02);
+  EXPECT_GT(figure(figures, "confident").value, 0.9);
+  EXPECT_EQ(figure(figures, "smallest class").details.at(0).first, "bar 0");
+  EXPECT_EQ(figure(evaluate(options, train, test, noisy, *network), "fid").value, figure(figures, "fid").value);
+  EXPECT_THAT(figure(figures, "fid").name, testing::StartsWith("fid300_toy-classifier-"));
+}
+
+TEST(Evaluate, OnlyInceptionGivesPublishedNames) {
+  ToyJudge judge;
+  judge.network->inception = true;
+  EvaluateOptions options;
+  options.metrics = {"kid", "pr"};
+  options.samples = 200;
+  const auto figures = judge.evaluator.evaluate(options, draws_of(judge.train));
+  EXPECT_EQ(figures.at(0).name, "kid200_full");
+  EXPECT_EQ(figures.at(1).name, "pr2003_precision");
+  judge.network->inception = false;
+  EXPECT_EQ(judge.evaluator.evaluate(options, draws_of(judge.train)).at(0).name, "kid200_pixels");
+}
+
+TEST(Evaluate, RefusesWhatCannotBeMeasured) {
+  ToyJudge judge;
+  const SampleSource real = draws_of(judge.train);
+  const auto said = [&](const std::string& metric, int64_t samples, const SampleSource& source) {
+    EvaluateOptions options;
+    options.metrics = {metric};
+    options.samples = samples;
+    return message([&] { judge.evaluator.evaluate(options, source); });
+  };
+  EXPECT_THAT(said("fidd", 100, real), HasSubstr("did you mean 'fid'"));
+  EXPECT_THAT(said("fid", 144, real), HasSubstr("fid: needs 145 samples for 144 features, there are 144"));
+  EXPECT_THAT(said("pr", 1, real), HasSubstr("needs 4 samples"));
+  EXPECT_THAT(said("classes", 50, real), HasSubstr("no classes"));
+  EXPECT_THAT(said("modes", 50, real), HasSubstr("ring, grid and stacked-mnist"));
+  EXPECT_THAT(said("kid", 50,
+                   [](int64_t n, Rng&) {
+                     return Batch{at::zeros({n, 3, 12, 12}), {}};
+                   }),
+              HasSubstr("not 1x12x12 images"));
+  EXPECT_THAT(said("kid", 50,
+                   [](int64_t n, Rng&) {
+                     return Batch{at::full({n, 1, 12, 12}, NAN), {}};
+                   }),
+              HasSubstr("not finite"));
+  const Dataset other = toy_images("test", 20, {3, 12, 12});
+  EXPECT_THAT(message([&] { Evaluator(judge.train, other, *judge.network); }), HasSubstr("differ"));
+}
+
+TEST(Evaluate, LeavesOutAFloorThatTooFewTestSamplesCannotGive) {
+  ToyJudge judge;
+  const Dataset few = toy_images("test", 50);
+  Evaluator evaluator(judge.train, few, *judge.network);
+  EvaluateOptions options;
+  options.metrics = {"fid", "kid"};
+  options.samples = 300;
+  const auto figures = evaluator.evaluate(options, draws_of(judge.train));
+  EXPECT_FALSE(figure(figures, "fid").has_floor);
+  EXPECT_TRUE(figure(figures, "kid").has_floor);
+  EXPECT_EQ(figure(figures, "kid").n_floor, 50);
+}
+
+TEST(FigureLine, HasStyleGansKeysAndTheProvenance) {
+  ToyJudge judge;
+  EvaluateOptions options;
+  options.metrics = {"pr", "kid"};
+  options.samples = 200;
+  const auto figures = judge.evaluator.evaluate(options, draws_of(judge.train));
+  MetricLine line;
+  line.model = "run/model.safetensors";
+  line.kimg = 20;
+  line.timestamp = 1.5e9;
+  const CacheFolder folder;
+  append_figures(folder.path(), figures, line);
+  append_figures(folder.path(), figures, line);
+  std::ifstream file(folder.path() + "/metric-pr2003_pixels.jsonl");
+  std::string text;
+  ASSERT_TRUE(std::getline(file, text));
+  const auto json = nlohmann::json::parse(text);
+  EXPECT_EQ(json.at("metric"), "pr2003_pixels");
+  EXPECT_DOUBLE_EQ(json.at("results").at("pr2003_pixels_precision").get<double>(), figures[0].value);
+  EXPECT_DOUBLE_EQ(json.at("results").at("pr2003_pixels_recall").get<double>(), figures[1].value);
+  EXPECT_DOUBLE_EQ(json.at("low").at("pr2003_pixels_recall").get<double>(), figures[1].low);
+  for (const char* key : {"total_time", "total_time_str", "snapshot_pkl", "timestamp", "kimg", "n_real", "n_fake",
+                          "seed", "features", "features_hash", "resize", "protocol", "floor", "n_floor"})
+    EXPECT_TRUE(json.contains(key)) << key;
+  ASSERT_TRUE(std::getline(file, text));
+  EXPECT_FALSE(std::getline(file, text));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() + "/metric-kid200_pixels.jsonl"));
+  EXPECT_THAT(message([&] { append_figures("/proc/nowhere", figures, line); }), HasSubstr("/proc/nowhere"));
+}
+
+}  // namespace
+}  // namespace obverse

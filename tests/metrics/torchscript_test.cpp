@@ -1,0 +1,91 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/script.h>
+
+#include <fstream>
+
+#include "obverse/core/error.h"
+#include "obverse/metrics/features.h"
+#include "toy_images.h"
+
+namespace obverse {
+namespace {
+
+using testing::HasSubstr;
+
+template <class F>
+std::string message(F&& f) {
+  try {
+    f();
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+void save(const std::string& path, const std::string& code) {
+  torch::jit::Module module("network");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.register_parameter("weight", at::tensor({2.0f}), false);
+  module.define(code + "\n");
+  module.save(path);
+}
+
+void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+
+TEST(TorchScript, IsFedFloatsAndKeepsItsFilesNameAndHash) {
+  const CacheFolder folder;
+  const std::string path = folder.path() + "/means.pt";
+  save(path, "def forward(self, x):\n  return self.weight * x.mean([2, 3])");
+  const auto network = torchscript_features(path);
+  const at::Tensor x = at::rand({3, 2, 4, 4}) * 2 - 1;
+  EXPECT_TRUE(at::allclose(features_of(*network, x), 2 * x.mean(at::IntArrayRef{2, 3})));
+  EXPECT_EQ(network->name, "means");
+  EXPECT_EQ(network->hash.size(), 64u);
+  EXPECT_EQ(network->dims, 2);
+  EXPECT_FALSE(network->inception);
+}
+
+TEST(TorchScript, FollowsItsCard) {
+  const CacheFolder folder;
+  const std::string path = folder.path() + "/net.pt";
+  save(path,
+       "def forward(self, x, return_features: bool = False):\n"
+       "  if not return_features:\n"
+       "    return x\n"
+       "  return self.weight * x.float().mean([2, 3]) + float(x.is_floating_point())");
+  write(folder.path() + "/net.json",
+        R"({"name": "inception", "input": "uint8", "channels": 3, "resize": "bilinear 299",
+            "arguments": {"return_features": true}})");
+  const auto network = torchscript_features(path);
+  EXPECT_TRUE(network->inception);
+  EXPECT_EQ(network->resize, "bilinear 299");
+  const at::Tensor x = at::full({2, 1, 4, 4}, 1.0);  // grey, white
+  EXPECT_TRUE(at::allclose(features_of(*network, x), at::full({2, 3}, 2 * 255.0)));
+}
+
+TEST(TorchScript, OfAWrongFileCardOrShapeIsRefusedInOneLine) {
+  const CacheFolder folder;
+  const std::string path = folder.path() + "/net.pt", card = folder.path() + "/net.json";
+  write(path, "not a network");
+  const std::string damaged = message([&] { torchscript_features(path); });
+  EXPECT_THAT(damaged, HasSubstr("net.pt: not a TorchScript network"));
+  EXPECT_EQ(damaged.find('\n'), std::string::npos);
+  save(path, "def forward(self, x):\n  return torch.mm(x, x)");
+  const auto network = torchscript_features(path);
+  const std::string failing = message([&] { features_of(*network, at::zeros({2, 1, 4, 4})); });
+  EXPECT_THAT(failing, HasSubstr("net.pt: fails on samples of 1x4x4"));
+  EXPECT_EQ(failing.find('\n'), std::string::npos) << failing;
+  write(card, R"({"nam": "x"})");
+  EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("did you mean 'name'"));
+  write(card, R"({"input": "half"})");
+  EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("use \"float\" or \"uint8\""));
+  write(card, R"({"channels": "three"})");
+  EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("not a JSON card"));
+  write(card, R"({"channels": 3})");
+  const auto colour = torchscript_features(path);
+  EXPECT_THAT(message([&] { features_of(*colour, at::zeros({2, 2, 4, 4})); }), HasSubstr("3 channels"));
+}
+
+}  // namespace
+}  // namespace obverse
