@@ -21,12 +21,27 @@ Tensor engine_slope(Slope which, const Tensor& slope, const Tensor& x, const Ten
   return which == Slope::input ? std::get<0>(slopes) : std::get<1>(slopes);
 }
 
-/// d/dweight of sum(slope * convolution(x, weight)): sum_n,h,w x[n, i, h s + k - p] slope[n, o, h], which is a
-/// convolution itself, samples and channels having changed places and the stride become a dilation. In bfloat16 and
-/// with a stride that is two to three times faster than the engine's way.
+/// Whether the convolution is a matrix product a pixel.
+bool pointwise(const Tensor& weight, const Strides& s) {
+  return weight.size(2) == 1 && weight.size(3) == 1 && s.stride == 1 && s.padding == 0 && s.groups == 1;
+}
+
+Tensor input_slope(const Tensor& slope, const Tensor& x, const Tensor& weight, const Strides& s) {
+  if (pointwise(weight, s)) return at::conv2d(slope, weight.transpose(0, 1));
+  return engine_slope(Slope::input, slope, x, weight, s);
+}
+
+/// The weight's gradient in bfloat16, two to five times faster than the engine's way: sum_n,h,w x[n, i, h s + k - p]
+/// slope[n, o, h]. A matrix product where a kernel is one pixel, else a convolution itself: samples and channels change
+/// places, and the stride becomes a dilation.
 Tensor weight_slope(const Tensor& slope, const Tensor& x, const Tensor& weight, const Strides& s) {
-  const bool swap = s.stride > 1 && s.groups == 1 && weight.size(1) >= 16 && x.scalar_type() == at::kBFloat16;
-  if (!swap) return engine_slope(Slope::weight, slope, x, weight, s);
+  // Small matrices would be summed in bfloat16, not only multiplied.
+  const bool worth = x.scalar_type() == at::kBFloat16 && s.groups == 1 && weight.size(0) >= 16 && weight.size(1) >= 16;
+  if (worth && pointwise(weight, s)) {
+    const auto rows = [](const Tensor& t) { return t.permute({0, 2, 3, 1}).flatten(0, 2); };  // [N H W, C]
+    return at::mm(rows(slope).t(), rows(x)).view(weight.sizes());
+  }
+  if (!worth || s.stride == 1) return engine_slope(Slope::weight, slope, x, weight, s);
   const auto swapped = [](const Tensor& t) { return t.transpose(0, 1).contiguous(at::MemoryFormat::ChannelsLast); };
   const Tensor result = at::conv2d(swapped(x), swapped(slope), {}, 1, s.padding, s.stride);  // [I, O, k or more, ...]
   const Tensor kernels = result.narrow(2, 0, weight.size(2)).narrow(3, 0, weight.size(3)).transpose(0, 1);
@@ -70,7 +85,7 @@ struct TransposedConvolution : torch::autograd::Function<TransposedConvolution> 
     const Strides s = unpack(context);
     const Tensor image =
         at::empty({x.size(0), weight.size(1) * s.groups, size[0], size[1]}, x.options(), x.suggest_memory_format());
-    return engine_slope(Slope::input, x, image, weight, s);
+    return input_slope(x, image, weight, s);
   }
   static variable_list backward(AutogradContext* context, variable_list slopes) {
     const auto saved = context->get_saved_variables();

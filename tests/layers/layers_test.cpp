@@ -74,11 +74,12 @@ struct ConvCase {
 };
 const std::vector<ConvCase>& conv_cases() {
   static const std::vector<ConvCase> list = {
-      {2, 3, 4, 3, {1, 1, 1}},   // plain
-      {2, 3, 5, 3, {2, 1, 1}},   // strided, odd size
-      {1, 2, 4, 4, {2, 1, 1}},   // few channels: folded
-      {4, 4, 4, 3, {2, 1, 2}},   // groups
-      {16, 2, 4, 4, {2, 1, 1}},  // many channels: in bfloat16 samples and channels change places
+      {2, 3, 4, 3, {1, 1, 1}},    // plain
+      {2, 3, 5, 3, {2, 1, 1}},    // strided, odd size
+      {1, 2, 4, 4, {2, 1, 1}},    // few channels: folded
+      {4, 4, 4, 3, {2, 1, 2}},    // groups
+      {16, 16, 4, 1, {1, 0, 1}},  // one pixel: in bfloat16 a matrix product
+      {16, 16, 4, 4, {2, 1, 1}},  // many channels: in bfloat16 samples and channels change places
   };
   return list;
 }
