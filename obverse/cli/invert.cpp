@@ -15,6 +15,7 @@
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/infer/search.h"
 #include "obverse/io/files.h"
 #include "obverse/io/image.h"
 #include "obverse/io/npz.h"
@@ -27,7 +28,7 @@ using Json = nlohmann::ordered_json;
 constexpr int64_t kGridImages = 256;  // a grid shows so many at most
 
 struct InvertCommand {
-  std::string model, data, label, out = "inversion", precision = "float32";
+  std::string model, data, label, out = "inversion";
   std::vector<std::string> images;
   InvertOptions options;
   int64_t count = 64, own = 0, seed = 0, columns = 0;
@@ -70,6 +71,7 @@ Json summarise(const InvertCommand& c, const LoadedModel& loaded, const Targets&
   const at::Tensor mse = found.mse;
   Json s = {{"method", c.options.method},
             {"images", t.size()},
+            {"descent", c.options.optimise.descent},
             {"steps", c.options.optimise.steps},
             {"steps_mean", found.steps.to(at::kDouble).mean().item<double>()},
             {"restarts", c.options.optimise.restarts},
@@ -148,7 +150,7 @@ bool show_progress(double share, bool terminal) {
 }
 
 void run_invert(const InvertCommand& c) {
-  LoadedModel loaded = load_model(c.model, choose_placement(c.precision));
+  LoadedModel loaded = load_model(c.model);  // float32: a line search needs it
   Rng rng(static_cast<uint64_t>(c.seed), "invert"), own_rng(static_cast<uint64_t>(c.seed), "own samples");
   const Targets targets = choose_targets(c, loaded, own_rng);
   std::error_code error;
@@ -192,14 +194,17 @@ void setup_invert(CLI::App& app) {
   app.add_option("--restarts", o.restarts, "codes tried for each image")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
-  app.add_option("--lr", o.lr, "first step size")->check(CLI::Range(1e-9, 1e3))->capture_default_str();
+  app.add_option("--descent", o.descent, "how the loss is descended")
+      ->check(CLI::IsMember(names(descent_table())))
+      ->capture_default_str();
+  app.add_option("--lr", o.lr, "first step size of adam")->check(CLI::Range(1e-9, 1e3))->capture_default_str();
   app.add_option("--prior", o.prior_weight, "weight of the prior: twice the variance of noise on the pixels")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--features", o.feature_weight, "weight of the distance in the discriminator's features")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--clip", o.clip, "redraw numbers of a code that are beyond this; 0: off")
+  app.add_option("--clip", o.clip, "adam: redraw numbers of a code that are beyond this; 0: off")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--batch", o.batch, "codes decoded at once")->check(CLI::Range(1, 65536))->capture_default_str();
@@ -210,9 +215,6 @@ void setup_invert(CLI::App& app) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--seed", c->seed, "of starts and of --own samples")->capture_default_str();
-  app.add_option("--precision", c->precision, "of the networks")
-      ->check(CLI::IsMember({"auto", "float32", "bfloat16"}))
-      ->capture_default_str();
   app.add_option("--columns", c->columns, "of the grids; 0: about square")->check(CLI::Range(0, 1000));
   app.add_option("--out", c->out, "folder for latents.npz, pictures and summary.json")
       ->type_name("DIR")

@@ -16,6 +16,8 @@ struct OptimiseOptions : Options {
   int64_t steps = 200;
   int64_t restarts = 4;
   int64_t pool = 512;
+  std::string descent = "lbfgs";
+  int64_t curvature_every = 20;
   double lr = 0.1;
   double beta1 = 0.9;
   double beta2 = 0.99;

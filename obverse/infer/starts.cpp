@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "obverse/core/autograd.h"
 #include "obverse/infer/optimise.h"
 
 namespace obverse {

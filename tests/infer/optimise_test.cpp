@@ -1,11 +1,12 @@
 #include "obverse/infer/optimise.h"
 
 #include <ATen/ATen.h>
-#include <ATen/ops/linalg_solve.h>
 #include <gmock/gmock.h>
 
 #include "models_for_tests.h"
 #include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/infer/search.h"
 
 namespace obverse {
 namespace {
@@ -24,19 +25,25 @@ Optimised search(LatentModel& model, const at::Tensor& x, const OptimiseOptions&
   return optimise(model, x, draw_starts(model, x, y, options, rng), options, rng);
 }
 
-TEST(Optimise, ReachesTheLeastSquaresCodeOfALinearDecoder) {
+class Descent : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Every, Descent, testing::ValuesIn(names(descent_table())));
+
+TEST_P(Descent, ReachesTheLeastSquaresCodeOfALinearDecoder) {
   LinearModel model(8, 20);
   Rng rng(2);
   const at::Tensor x = rng.normal({5, 20});  // not in the decoder's range
-  const Optimised found = search(model, x, long_search());
+  OptimiseOptions options = long_search();
+  options.descent = GetParam();
+  const Optimised found = search(model, x, options);
   EXPECT_LT((found.code - model.most_probable(x, 0)).abs().max().item<double>(), 1e-3);
 }
 
-TEST(Optimise, FindsTheMostProbableCodeUnderThePriorWhichIsShorter) {
+TEST_P(Descent, FindsTheMostProbableCodeUnderThePriorWhichIsShorter) {
   LinearModel model(8, 20);
   Rng rng(2);
   const at::Tensor x = rng.normal({5, 20});
   OptimiseOptions options = long_search();
+  options.descent = GetParam();
   options.prior_weight = 10;
   const Optimised found = search(model, x, options);
   EXPECT_LT((found.code - model.most_probable(x, 10)).abs().max().item<double>(), 1e-3);
@@ -56,11 +63,12 @@ TEST(Optimise, WeighsFeaturesRelativeToTheTarget) {
   EXPECT_NEAR(found.loss.item<double>(), square / 4 + 2 * square / 4, 1e-5);
 }
 
-TEST(Optimise, RecoversCodesUpToSignOfADecoderThatForgetsIt) {
+TEST_P(Descent, RecoversCodesUpToSignOfADecoderThatForgetsIt) {
   EvenModel model;
   Rng rng(3);
   const at::Tensor z = rng.normal({16, 4});
   OptimiseOptions options = long_search();
+  options.descent = GetParam();
   options.restarts = 8;
   options.pool = 64;
   const Optimised found = search(model, model.decode(z, {}), options);
@@ -68,11 +76,12 @@ TEST(Optimise, RecoversCodesUpToSignOfADecoderThatForgetsIt) {
   EXPECT_LT((found.code.square() - z.square()).abs().max().item<double>(), 2e-3);
 }
 
-TEST(Optimise, IsNeverWorseWithMoreRestarts) {
+TEST_P(Descent, IsNeverWorseWithMoreRestarts) {
   EvenModel model;
   Rng rng(4);
   const at::Tensor x = model.decode(rng.normal({12, 4}), {}) + 0.3 * rng.normal({12, 10});
   OptimiseOptions options = long_search();
+  options.descent = GetParam();
   options.pool = 32;
   options.steps = 60;
   options.prune = false;
@@ -87,11 +96,12 @@ TEST(Optimise, IsNeverWorseWithMoreRestarts) {
   }
 }
 
-TEST(Optimise, PruningCostsLessAndHardlyLosesAnything) {
+TEST_P(Descent, PruningCostsLessAndHardlyLosesAnything) {
   EvenModel model;
   Rng rng(5);
   const at::Tensor x = model.decode(rng.normal({32, 4}), {});
   OptimiseOptions options = long_search();
+  options.descent = GetParam();
   options.restarts = 8;
   options.pool = 32;
   options.prune = false;
@@ -105,10 +115,11 @@ TEST(Optimise, PruningCostsLessAndHardlyLosesAnything) {
   EXPECT_LT(pruned, all + 1e-3);
 }
 
-TEST(Optimise, StopsEarlyWhenEveryImageHasConverged) {
+TEST_P(Descent, StopsEarlyWhenEveryImageHasConverged) {
   LinearModel model(8, 20);
   Rng rng(2);
   OptimiseOptions options = long_search();
+  options.descent = GetParam();
   options.steps = 5000;
   options.patience = 20;
   const at::Tensor x = rng.normal({5, 20});
@@ -117,11 +128,12 @@ TEST(Optimise, StopsEarlyWhenEveryImageHasConverged) {
   EXPECT_LT((found.code - model.most_probable(x, 0)).abs().max().item<double>(), 1e-2);
 }
 
-TEST(Optimise, GivesAnImageTheSameCodeInAnyBatch) {
+TEST_P(Descent, GivesAnImageTheSameCodeInAnyBatch) {
   LinearModel model(8, 20);
   Rng rng(6), a(0), b(0);
   const at::Tensor x = rng.normal({7, 20}), z = rng.normal({7, 8});
   OptimiseOptions options = long_search();
+  options.descent = GetParam();
   options.steps = 20;
   const Optimised together = optimise(model, x, {z, {}, at::arange(7)}, options, a);
   const Optimised alone =
@@ -129,11 +141,12 @@ TEST(Optimise, GivesAnImageTheSameCodeInAnyBatch) {
   EXPECT_LT((together.code[3] - alone.code[0]).abs().max().item<double>(), 1e-5);
 }
 
-TEST(Optimise, FindsTheClassOfAnImageWhenItIsNotGiven) {
+TEST_P(Descent, FindsTheClassOfAnImageWhenItIsNotGiven) {
   ClassModel model(5);
   Rng rng(7);
   const at::Tensor z = rng.normal({20, 3}), y = at::arange(20).remainder(5);
   OptimiseOptions options = long_search();
+  options.descent = GetParam();
   options.pool = 50;
   options.steps = 200;
   const at::Tensor x = model.decode(z, y);
@@ -154,21 +167,42 @@ TEST(Optimise, StartsFromTheNearestCodesOfThePool) {
   EXPECT_TRUE(starts.image.equal(at::tensor({0, 0, 1, 1, 2, 2, 3, 3}, at::kLong)));
 }
 
+TEST(Optimise, KnowsTheCurvatureOfALinearDecoder) {
+  LinearModel model(8, 20);
+  Rng rng(2);
+  const at::Tensor x = rng.normal({5, 20});
+  OptimiseOptions options = long_search();
+  options.steps = 15;
+  const Optimised with = search(model, x, options);
+  EXPECT_LT((with.code - model.most_probable(x, 0)).abs().max().item<double>(), 1e-3);
+  options.curvature_every = 0;
+  EXPECT_TRUE((with.loss <= search(model, x, options).loss + 1e-6).all().item<bool>());
+}
+
+TEST(Optimise, RefusesToClipWhereTheDescentDoesNot) {
+  LinearModel model(2, 4);
+  OptimiseOptions options;
+  options.clip = 1;
+  EXPECT_THROW(search(model, at::zeros({1, 4}), options), UserError);
+}
+
 TEST(Optimise, DrawsNumbersBeyondTheClipAfresh) {
   LinearModel model(4, 8);
   OptimiseOptions options = long_search();
   options.steps = 50;
   options.clip = 1.5;
+  options.descent = "adam";
   const at::Tensor x = 20 * at::ones({3, 8});  // far outside of what codes of the prior give
   Rng rng(1);
   const Optimised found = optimise(model, x, {at::zeros({3, 4}), {}, at::arange(3)}, options, rng);
   EXPECT_LT(found.code.abs().max().item<double>(), 5);  // a fresh draw is hardly ever beyond 5
 }
 
-TEST(Optimise, StopsWhenToldToWithTheCodesFoundSoFar) {
+TEST_P(Descent, StopsWhenToldToWithTheCodesFoundSoFar) {
   LinearModel model(4, 8);
   Rng rng(1);
-  const OptimiseOptions options = long_search();
+  OptimiseOptions options = long_search();
+  options.descent = GetParam();
   const at::Tensor x = rng.normal({3, 8});
   int calls = 0;
   const Optimised found = optimise(model, x, draw_starts(model, x, {}, options, rng), options, rng, [&](double share) {

@@ -1,0 +1,144 @@
+#include <ATen/ATen.h>
+#include <ATen/ops/linalg_inv.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "obverse/core/autograd.h"
+#include "obverse/infer/search.h"
+
+namespace obverse {
+namespace {
+
+constexpr int64_t kPairs = 20;         // steps and changes of gradient that are remembered
+constexpr int64_t kLargestCode = 256;  // beyond, the curvature costs more than it saves
+constexpr double kDifference = 0.01;   // of codes, for the Jacobian
+constexpr double kDamping = 0.5;       // share of the curvature's mean that is added to it ...
+constexpr double kDampingDecay = 0.6;  // ... which falls so each time it is taken anew
+constexpr double kSufficient = 1e-4;   // share of the promised decrease that a step must keep (Armijo)
+constexpr double kShorter = 0.4;       // a step that does not is shortened so
+constexpr double kFirstMove = 0.3;     // length of the first step where there is no curvature
+
+// Views of Candidates::memory. Codes are flat here: [M, D].
+struct Memory {
+  at::Tensor &loss, &slope, &reach;  // [M], [M, D], [M] share of the step that is tried
+  at::Tensor &moves, &changes,
+      &weights;         // the pairs, oldest first [M, pairs, D] twice, [M, pairs] 1 / <s, y>, 0: no pair
+  at::Tensor& inverse;  // what the two loops start from: [M, D, D], or [M, 1, 1] times the identity
+
+  explicit Memory(std::vector<at::Tensor>& m)
+      : loss(m[0]), slope(m[1]), reach(m[2]), moves(m[3]), changes(m[4]), weights(m[5]), inverse(m[6]) {}
+};
+
+at::Tensor row_dot(const at::Tensor& a, const at::Tensor& b) { return (a * b).sum(-1); }
+at::Tensor choose(const at::Tensor& which, const at::Tensor& a, const at::Tensor& b) {
+  return at::where(beside(which, a), a, b);
+}
+
+// Differences of G around each code. J: [M, D, P].
+at::Tensor jacobian(const Objective& objective, const Candidates& c) {
+  const int64_t d = c.code.flatten(1).size(1), at_once = std::max<int64_t>(1, objective.options.batch / d);
+  const at::Tensor moves = kDifference * at::eye(d, c.code.options());
+  const at::Tensor base = objective.model.decode(c.code, c.y).flatten(1);  // [M, P]
+  std::vector<at::Tensor> parts;
+  for (int64_t i = 0; i < c.size(); i += at_once) {
+    const at::Tensor code = c.code.slice(0, i, i + at_once), centre = base.slice(0, i, i + at_once).unsqueeze(1);
+    const at::Tensor moved = (code.flatten(1).unsqueeze(1) + moves).flatten(0, 1);  // [m D, D]
+    std::vector<int64_t> shape = code.sizes().vec();
+    shape[0] = -1;
+    const at::Tensor y = c.y.defined() ? c.y.slice(0, i, i + at_once).repeat_interleave(d) : c.y;
+    const at::Tensor decoded = objective.model.decode(moved.view(shape), y).flatten(1);
+    parts.push_back((decoded.view({code.size(0), d, -1}) - centre) / kDifference);
+  }
+  return at::cat(parts);
+}
+
+// (2 / P J J^T + prior + damping)^-1: the Gauss-Newton curvature of the pixels' term. [M, D, D].
+at::Tensor inverse_curvature(const Objective& objective, const Candidates& c, double damping) {
+  const at::Tensor j = without_grad([&] { return jacobian(objective, c); });
+  const double numbers = static_cast<double>(j.size(2));
+  const at::Tensor curvature = 2 / numbers * at::bmm(j, j.transpose(1, 2));
+  const at::Tensor mean = curvature.diagonal(0, 1, 2).mean(1).view({-1, 1, 1}).clamp_min(1e-12);
+  const at::Tensor added = damping * mean + objective.options.prior_weight / numbers;
+  return at::linalg_inv(curvature + added * at::eye(j.size(1), j.options()));
+}
+
+void start(const Objective& objective, Candidates& c) {
+  const int64_t m = c.size(), d = c.code.flatten(1).size(1);
+  const auto [loss, slope] = objective.slope(c.code, c.y);
+  const auto kind = c.code.options();
+  const at::Tensor length = slope.flatten(1).norm(2, 1).clamp_min(1e-12);
+  c.memory = {loss,
+              slope.flatten(1),
+              at::ones({m}, kind),
+              at::zeros({m, kPairs, d}, kind),
+              at::zeros({m, kPairs, d}, kind),
+              at::zeros({m, kPairs}, kind),
+              (kFirstMove / length).view({-1, 1, 1})};
+}
+
+// The curvature is taken anew and the pairs are forgotten.
+void refresh(const Objective& objective, Candidates& c, int64_t times) {
+  Memory memory(c.memory);
+  memory.inverse = inverse_curvature(objective, c, kDamping * std::pow(kDampingDecay, static_cast<double>(times)));
+  memory.weights = at::zeros_like(memory.weights);
+  memory.reach = at::ones_like(memory.reach);
+}
+
+// The two-loop recursion: minus the inverse Hessian's estimate times the gradient. [M, D].
+at::Tensor direction(const Memory& memory) {
+  at::Tensor q = memory.slope;
+  std::vector<at::Tensor> shares(kPairs);
+  for (int64_t i = kPairs - 1; i >= 0; --i) {
+    shares[i] = memory.weights.select(1, i) * row_dot(memory.moves.select(1, i), q);
+    q = q - shares[i].unsqueeze(1) * memory.changes.select(1, i);
+  }
+  q = memory.inverse.size(2) == 1 ? q * memory.inverse.squeeze(2) : at::bmm(memory.inverse, q.unsqueeze(2)).squeeze(2);
+  for (int64_t i = 0; i < kPairs; ++i) {
+    const at::Tensor back = memory.weights.select(1, i) * row_dot(memory.changes.select(1, i), q);
+    q = q + (shares[i] - back).unsqueeze(1) * memory.moves.select(1, i);
+  }
+  return choose(row_dot(q, memory.slope) > 0, -q, -memory.slope);
+}
+
+// Appends the pair of a step taken where it has positive curvature.
+void learn(Memory& memory, const at::Tensor& taken, const at::Tensor& move, const at::Tensor& change) {
+  const at::Tensor product = row_dot(move, change), scale = move.norm(2, 1) * change.norm(2, 1);
+  const at::Tensor good = taken & (product > 1e-8 * scale);
+  const auto append = [&](at::Tensor& to, const at::Tensor& value) {
+    to = choose(good, at::cat({to.slice(1, 1), value.unsqueeze(1)}, 1), to);
+  };
+  append(memory.moves, move);
+  append(memory.changes, change);
+  append(memory.weights, 1 / product);
+  if (memory.inverse.size(2) == 1)
+    memory.inverse = choose(good, (product / row_dot(change, change)).view({-1, 1, 1}), memory.inverse);
+}
+
+}  // namespace
+
+// One trial a step, all candidates at once: a row whose trial fails tries a shorter step next.
+void descend_by_lbfgs(const Objective& objective, Candidates& c, int64_t begin, int64_t end) {
+  const OptimiseOptions& o = objective.options;
+  const bool curved = o.curvature_every > 0 && c.code.flatten(1).size(1) <= kLargestCode;
+  if (begin == 0) start(objective, c);
+  for (int64_t step = begin; step < end; ++step) {
+    if (curved && step % o.curvature_every == 0) refresh(objective, c, step / o.curvature_every);
+    Memory memory(c.memory);
+    const at::Tensor move = memory.reach.unsqueeze(1) * direction(memory);  // [M, D]
+    const at::Tensor trial = c.code + move.view_as(c.code);
+    const auto [loss, gradient] = objective.slope(trial, c.y);
+    const at::Tensor slope = gradient.flatten(1);
+    const at::Tensor taken = loss <= memory.loss + kSufficient * row_dot(memory.slope, move);
+    learn(memory, taken, move, slope - memory.slope);
+    c.code = choose(taken, trial, c.code);
+    memory.loss = at::where(taken, loss, memory.loss);
+    memory.slope = choose(taken, slope, memory.slope);
+    memory.reach = at::where(taken, at::ones_like(memory.reach), memory.reach * kShorter);
+    c.remember(c.code, memory.loss, o.tolerance);
+    if (o.patience > 0) c.active = c.stale < o.patience;
+    c.steps = c.steps + 1;
+  }
+}
+
+}  // namespace obverse
