@@ -34,7 +34,7 @@ struct CriticOptions : Options {
   bool batch_norm = true;
   bool spectral_norm = false;
   bool minibatch_std = false;
-  std::string pool = "flatten";
+  bool global_sum = false;
   std::string activation = "leaky_relu";
   double init_std = 0.02;
   void describe(Fields& f) override {
@@ -43,7 +43,7 @@ struct CriticOptions : Options {
     f("batch_norm", batch_norm, "normalise every stage but the first over the batch");
     f("spectral_norm", spectral_norm, "divide each weight by its largest singular value");
     f("minibatch_std", minibatch_std, "append the batch's standard deviation before the head");
-    f("pool", pool, "positions of the last stage to features", {"flatten", "sum"});
+    f("global_sum", global_sum, "sum the last stage's positions to features instead of keeping them apart");
     f("activation", activation, "after each stage", names(activation_table()));
     f("init_std", init_std, "standard deviation of initial weights; 0: He's, by fan-in", kNotNegative);
   }
@@ -125,7 +125,7 @@ class Trunk : public Module {
   Trunk(const CriticOptions& o, const NetworkShape& shape, Rng& rng)
       : activation_(find_row(activation_table(), "activation", o.activation)),
         minibatch_std_(o.minibatch_std),
-        flatten_(o.pool == "flatten") {
+        global_sum_(o.global_sum) {
     need_images("dcgan", shape);
     if (o.channels.empty()) fail("dcgan: `channels` of the discriminator is empty: name at least one stage");
     const std::vector<Size> sizes = halved_sizes(shape, static_cast<int64_t>(o.channels.size()));
@@ -140,7 +140,7 @@ class Trunk : public Module {
       norms_.push_back(normalise ? child("norm" + index, std::make_shared<BatchNorm>(o.channels[i])) : nullptr);
       inputs = o.channels[i];
     }
-    features_ = (inputs + (minibatch_std_ ? 1 : 0)) * (flatten_ ? sizes.back().height * sizes.back().width : 1);
+    features_ = (inputs + (minibatch_std_ ? 1 : 0)) * (global_sum_ ? 1 : sizes.back().height * sizes.back().width);
   }
   int64_t features() const { return features_; }
   at::Tensor forward(at::Tensor x) {  // [N, C, H, W] -> [N, features] float32
@@ -149,7 +149,7 @@ class Trunk : public Module {
       x = activation_.apply(norms_[i] ? norms_[i]->forward(x) : x);
     }
     if (minibatch_std_) x = append_minibatch_std(x);
-    if (!flatten_) return full_precision(x).sum({2, 3});
+    if (global_sum_) return full_precision(x).sum({2, 3});
     return full_precision(x)
         .permute({0, 2, 3, 1})
         .flatten(1);  // in the order in which it lies: rows, columns, channels
@@ -157,7 +157,7 @@ class Trunk : public Module {
 
  private:
   Activation activation_;
-  bool minibatch_std_, flatten_;
+  bool minibatch_std_, global_sum_;
   int64_t features_ = 0;
   std::vector<std::shared_ptr<Conv2d>> convs_;
   std::vector<std::shared_ptr<BatchNorm>> norms_;  // nullptr: none at that stage

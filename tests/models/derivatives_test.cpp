@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"dcgan", "channels = [3, 4]\nactivation = 'tanh'\ninit_std = 0"},
                       Case{"dcgan",
                            "channels = [3, 4]\nactivation = 'tanh'\nbatch_norm = false\nspectral_norm = true\n"
-                           "minibatch_std = true\npool = 'sum'"},
+                           "minibatch_std = true\nglobal_sum = true"},
                       Case{"r3gan", "channels = [4, 4]\ngroup_size = 2\nblocks = 1"}));
 
 /// The gradient of R1, mean ||grad D(x)||^2, with respect to all of D's parameters, as one vector.

@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/models/networks.h"
 
 namespace obverse {
 namespace {
@@ -49,6 +53,39 @@ TEST(DecodeAll, AlwaysAsksForTheSameBatchAndReturnsWhatWasAskedFor) {
   EXPECT_TRUE(at::equal(x, 2 * code + y.unsqueeze(1)));
   EXPECT_THAT(model.batches, ::testing::Each(3));
   EXPECT_EQ(model.batches.size(), 3U);
+}
+
+/// A generator of the zoo as it stands after training: evaluation mode, frozen.
+class Frozen : public LatentModel {
+ public:
+  Frozen() {
+    Rng rng(1, "initialisation");
+    const auto& row = find_row(generator_table(), "network", "dcgan");
+    generator_ = row.build(*row.options(), {domain_, 16, 0}, rng);
+    generator_->set_placement(choose_placement("auto"));
+    generator_->forward(rng.normal({32, 16}), {});  // some statistics
+    generator_->train(false);
+    generator_->set_requires_grad(false);
+  }
+  const Domain& domain() const override { return domain_; }
+  std::vector<LatentSpace> spaces() const override { return {{"z", {16}}}; }
+  at::Tensor decode(const at::Tensor& code, const at::Tensor& y) override { return generator_->forward(code, y); }
+
+ private:
+  Domain domain_{Domain::Kind::image, {1, 28, 28}, 256, {}};
+  std::shared_ptr<Generator> generator_;
+};
+
+TEST(DecodeAll, GivesASeedTheSameImageWhateverElseIsAskedFor) {
+  Frozen model;
+  std::vector<uint64_t> seeds(70);
+  std::iota(seeds.begin(), seeds.end(), 0);
+  const at::Tensor many = decode_all(model, latents_for_seeds(model, seeds), {});
+  for (const uint64_t seed : {0, 5, 63, 69}) {
+    const at::Tensor one = decode_all(model, latents_for_seeds(model, {seed}), {});
+    const double difference = (many[static_cast<int64_t>(seed)] - one[0]).abs().max().item<double>();
+    EXPECT_LE(127.5 * difference, 1) << "seed " << seed;  // one level of 256
+  }
 }
 
 TEST(DecodeAll, RecordsNoGradients) {

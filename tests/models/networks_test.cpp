@@ -48,7 +48,7 @@ const std::vector<Variant>& variants(const Critic*) {
       {"mlp", "widths = [24, 16]"},
       {"mlp", "widths = [24]\nspectral_norm = true\nactivation = 'relu'"},
       {"dcgan", "channels = [4, 8, 16]"},
-      {"dcgan", "channels = [8, 16]\nbatch_norm = false\nspectral_norm = true\npool = 'sum'"},
+      {"dcgan", "channels = [8, 16]\nbatch_norm = false\nspectral_norm = true\nglobal_sum = true"},
       {"dcgan", "channels = [8, 16]\nminibatch_std = true\nkernel = 3\ninit_std = 0"},
       {"r3gan", "channels = [8, 8, 16]\ngroup_size = 4\nblocks = 2"},
   };
@@ -294,6 +294,61 @@ TYPED_TEST(EveryNetwork, ComputesInFloat64AsInFloat32) {
     EXPECT_EQ(exact.scalar_type(), at::kDouble);
     EXPECT_LT(relative_error(single.to(at::kDouble), exact), 1e-4);
   });
+}
+
+/// What building fails with.
+template <class Network>
+std::string refusal(const Variant& variant, const NetworkShape& shape) {
+  try {
+    make<Network>(variant, shape);
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "nothing was refused";
+}
+
+TEST(Dcgan, HalvesTheImageOnceAStageRoundingUp) {
+  const auto project_rows = [](const std::string& options, int64_t size) {
+    const auto G = make<Generator>({"dcgan", options}, images(1, size));
+    return find_tensor(G->parameters(), "project.weight", "dcgan").size(0);
+  };
+  EXPECT_EQ(project_rows("channels = [8, 4]", 28), 8 * 7 * 7);
+  EXPECT_EQ(project_rows("channels = [8, 4, 4]", 28), 8 * 4 * 4);  // 28, 14, 7, 4
+  EXPECT_EQ(project_rows("channels = [8, 4, 4]", 32), 8 * 4 * 4);
+  EXPECT_EQ(project_rows("channels = [8, 4, 4, 4]", 64), 8 * 4 * 4);
+  EXPECT_EQ(project_rows("channels = [8, 4, 4]\nfull_size_stage = true", 28), 8 * 7 * 7);
+}
+
+TEST(Dcgan, RefusesMoreStagesThanTheImageHas) {
+  EXPECT_THAT(refusal<Generator>({"dcgan", "channels = [8, 8, 8, 8, 8]"}, images(1, 8)),
+              HasSubstr("5 stages are too many for images of 8x8"));
+  EXPECT_THAT(refusal<Discriminator>({"dcgan", "channels = []"}, images(1, 8)), HasSubstr("`channels`"));
+}
+
+TEST(R3gan, RefusesSizesThatItsStagesDoNotHalve) {
+  EXPECT_THAT(refusal<Generator>({"r3gan", "channels = [16, 16, 16, 16]"}, images(1, 28)),
+              HasSubstr("4 stages need image sizes that 8 divides, the data are 28x28"));
+  EXPECT_THAT(refusal<Discriminator>({"r3gan", "channels = [20]\ngroup_size = 16"}, images(1, 28)),
+              HasSubstr("group_size 16 does not divide"));
+}
+
+TEST(R3gan, StartsAsIfItHadNoBlocks) {
+  // The last convolution of every block is zero at first: x + 0.
+  const auto D = make<Discriminator>({"r3gan", "channels = [16]\nblocks = 3"}, images(1, 8));
+  const at::Tensor x = Rng(2).normal({4, 1, 8, 8});
+  const at::Tensor before = D->forward(x, {});
+  without_grad([&] {
+    for (const auto& [name, tensor] : D->parameters())
+      if (name.find("mix") != std::string::npos) tensor.mul_(7);
+    return 0;
+  });
+  EXPECT_TRUE(at::equal(D->forward(x, {}), before));
+}
+
+TEST(Mlp, WithoutHiddenLayersIsALinearCritic) {
+  const auto D = make<Discriminator>({"mlp", "widths = []"}, plane());
+  const at::Tensor x = Rng(2).normal({3, 2}), logits = D->forward(x, {});
+  EXPECT_LT((D->forward(2 * x, {}) - 2 * logits).abs().max().item<double>(), 1e-6);  // the bias starts at zero
 }
 
 }  // namespace
