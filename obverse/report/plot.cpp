@@ -257,11 +257,12 @@ class Plot {
     const Series& series = chart_.series[s];
     if (series.low.size() != series.x.size() || series.high.size() != series.x.size()) return {};
     const std::vector<double> low = to_axis(series.low), high = to_axis(series.high);
+    const auto is_known = [&](size_t i) { return std::isfinite(low[i] + high[i] + raw_[s].y[i]); };
     Segment outline;
     for (size_t i = 0; i < low.size(); ++i)
-      if (std::isfinite(low[i] + high[i])) outline.push_back({px(series.x[i]), py(high[i])});
+      if (is_known(i)) outline.push_back({px(series.x[i]), py(high[i])});
     for (size_t i = low.size(); i-- > 0;)
-      if (std::isfinite(low[i] + high[i])) outline.push_back({px(series.x[i]), py(low[i])});
+      if (is_known(i)) outline.push_back({px(series.x[i]), py(low[i])});
     return fmt::format("<polygon class=\"band\" points=\"{}\"/>", coordinates(outline));
   }
 

@@ -135,6 +135,16 @@ TEST(Chart, SurvivesValuesAtTheEdgeOfTheRange) {
   }
 }
 
+TEST(Chart, LeavesOutPointsWhosePlaceIsUnknown) {
+  Chart chart = chart_of({1, 2, 3, 4});
+  chart.series[0].x = {0, kNaN, 1e308, 3};
+  chart.series[0].low = {0, 1, 2, 3}, chart.series[0].high = {2, 3, 4, 5};
+  const std::string svg = draw_chart(chart);
+  EXPECT_THAT(svg, HasSubstr("data-x=\"0 3\""));
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+  EXPECT_THAT(svg, Not(HasSubstr("inf")));
+}
+
 TEST(Chart, EscapesEveryName) {
   Chart chart = chart_of({1, 2});
   chart.title = chart.unit = chart.x_label = chart.note = chart.series[0].name = "<script>\"&";
