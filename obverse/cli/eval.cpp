@@ -77,13 +77,23 @@ void print_json(const std::vector<Figure>& figures, const MetricLine& line) {
   fmt::print("[\n{}\n]\n", text);
 }
 
+// One line that says how the samples differ from the data, and what to do.
+void check_alike(const Dataset& train, const Domain& fake, const std::string& fake_name) {
+  const Domain& real = train.domain;
+  if (fake.kind == real.kind && fake.shape == real.shape) return;
+  std::string advice = "name the data that the samples should look like";
+  if (fake.kind == Domain::Kind::image && real.kind == Domain::Kind::image) {
+    advice = fake.shape.at(0) == real.shape.at(0) ? "--size N resizes the pictures to N x N"
+                                                  : "convert one of them, in grey or in colour alike";
+  }
+  fail("{} holds {}, {} gives {}: {}", train.name, real.text(), fake_name, fake.text(), advice);
+}
+
 // Measures `fake` against the data set that `options` name, prints, and records in `run` when it is a folder.
 void measure(const EvalCommand& c, const DataOptions& options, const Domain& fake_domain, const SampleSource& fake,
              MetricLine line, const std::string& run) {
   const Dataset train = load_dataset(options, "train"), test = load_dataset(options, "test");
-  if (fake_domain.kind != train.domain.kind || fake_domain.shape != train.domain.shape)
-    fail("{} holds {}, {} makes {}: unlike things cannot be compared (--size N resizes pictures to N x N)", train.name,
-         train.domain.text(), line.model, fake_domain.text());
+  check_alike(train, fake_domain, line.model);
   const auto network = choose_features(c.features, options, train, log_line);
   const std::vector<Figure> figures = evaluate(c.options, train, test, fake, *network);
   line.data = options.source;

@@ -173,6 +173,47 @@ TEST(Evaluate, ImagesAreRoundedToBytesFirstAndClassesAreCountedByTheClassifier) 
   EXPECT_THAT(figure(figures, "fid").name, testing::StartsWith("fid300_toy-classifier-"));
 }
 
+// Ten "digits" of 10x10 pixels, a bright column each, as the four IDX files of MNIST.
+void write_digits(const std::string& folder, const std::string& split, int64_t n) {
+  const Dataset bars = toy_images(split, n, {1, 10, 10}, 10);
+  const auto number = [](std::ofstream& file, uint32_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8) file.put(static_cast<char>(value >> shift));
+  };
+  std::filesystem::create_directories(folder);
+  const std::string prefix = folder + "/" + (split == "train" ? "train" : "t10k");
+  std::ofstream images(prefix + "-images-idx3-ubyte", std::ios::binary);
+  for (const int64_t value : {int64_t{0x803}, n, int64_t{10}, int64_t{10}})
+    number(images, static_cast<uint32_t>(value));
+  images.write(static_cast<const char*>(bars.samples.data_ptr()), bars.samples.numel());
+  std::ofstream labels(prefix + "-labels-idx1-ubyte", std::ios::binary);
+  for (const int64_t value : {int64_t{0x801}, n}) number(labels, static_cast<uint32_t>(value));
+  labels.write(static_cast<const char*>(bars.labels.to(at::kByte).data_ptr()), n);
+}
+
+TEST(Evaluate, ModesOfStackedDigitsAreCountedByTheDigitClassifierOnEachChannel) {
+  const CacheFolder cache;
+  DataOptions options;
+  options.source = "stacked-mnist";
+  options.path = cache.path() + "/digits";
+  write_digits(options.path, "train", 3000);
+  write_digits(options.path, "test", 300);
+  const Dataset train = load_dataset(options, "train"), test = load_dataset(options, "test");
+  const auto network = choose_features("", options, train);
+  EXPECT_EQ(network->name, "mnist-classifier-per-channel");
+  EXPECT_EQ(network->dims, 3 * 64);
+  EXPECT_GT(network->test_accuracy, 0.99);
+  EXPECT_EQ(network->logits(at::zeros({4, 192})).sizes(), (at::IntArrayRef{4, 3, 10}));
+  EvaluateOptions evaluation;
+  evaluation.metrics = {"modes"};
+  const SampleSource collapsed = [&](int64_t n, Rng&) { return train.get(at::zeros({n}, at::kLong)); };
+  const auto figures = evaluate(evaluation, train, test, collapsed, *network);
+  EXPECT_EQ(figure(figures, "modes").n_fake, 26'000);
+  EXPECT_EQ(figure(figures, "modes").value, 1);
+  EXPECT_EQ(figure(figures, "modes").floor, 1000);
+  EXPECT_NEAR(figure(figures, "kl").value, std::log(1000.0), 1e-9);
+  EXPECT_NEAR(figure(figures, "kl").floor, 999.0 / 52'000, 3e-3);
+}
+
 TEST(Evaluate, OnlyInceptionGivesPublishedNames) {
   ToyJudge judge;
   judge.network->inception = true;
