@@ -17,8 +17,10 @@ constexpr double kGapJump = 100;         // likewise for the logit gap,
 constexpr double kLargestGap = 1000;     // which is never called too large below this
 constexpr double kStill = 1e-9;          // relative weight change below this is none
 constexpr double kCoverageLoss = 0.5;    // share of the best coverage that is too little
+constexpr double kMeaningful = 0.2;      // a best coverage below this is still noise
 constexpr double kLeastCoverage = 0.02;  // in the second half of a run
 constexpr double kDuplicates = 0.5;
+constexpr double kEarly = 0.25, kHalf = 0.5;
 
 double median(std::deque<double> values) {
   std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
@@ -73,15 +75,15 @@ std::optional<Finding> Monitors::check_stats(const Stats& stats, const std::map<
 std::optional<Finding> Monitors::check_diversity(const DiversityFigures& figures, double progress) {
   const double best = best_coverage_;
   best_coverage_ = std::max(best, figures.coverage);
-  if (figures.coverage < kCoverageLoss * best)
+  if (best > kMeaningful && figures.coverage < kCoverageLoss * best)
     return alarm("dropped modes", fmt::format("generated samples cover {:.0f} % of the real data, {:.0f} % earlier", 100 * figures.coverage, 100 * best),
                  "use relativistic pairing with R1 and R2, a lower step size, or packing");
-  if (progress > 0.5 && figures.coverage < kLeastCoverage)
-    return alarm("dropped modes", fmt::format("generated samples cover only {:.1f} % of the real data", 100 * figures.coverage),
-                 "use relativistic pairing with R1 and R2, or train for longer");
-  if (figures.duplicates > kDuplicates && figures.coverage < 0.5)
+  if (progress > kEarly && figures.duplicates > kDuplicates && figures.coverage < kHalf)
     return alarm("dropped modes", fmt::format("{:.0f} % of generated samples are near-duplicates of one another", 100 * figures.duplicates),
                  "use relativistic pairing with R1 and R2, or minibatch standard deviation");
+  if (progress > kHalf && figures.coverage < kLeastCoverage)  // nothing to go back to: said, not acted on
+    return Finding{0, "warning", "little of the data is covered", fmt::format("generated samples cover {:.1f} % of the real data", 100 * figures.coverage),
+                   "train for longer, or use relativistic pairing with R1 and R2"};
   return std::nullopt;
 }
 

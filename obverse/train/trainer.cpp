@@ -205,7 +205,9 @@ void Trainer::take_snapshot() {
     const DiversityFigures figures = hooks_.diversity(*model_);
     stats_.add("Monitor/coverage", figures.coverage);
     stats_.add("Monitor/duplicates", figures.duplicates);
-    if (!alarm_) alarm_ = monitors_.check_diversity(figures, progress());
+    const std::optional<Finding> found = monitors_.check_diversity(figures, progress());
+    if (found && found->severity == "alarm" && !alarm_) alarm_ = found;
+    if (found && found->severity != "alarm") note(*found);
   }
   if (hooks_.evaluate)
     for (const auto& [name, value] : hooks_.evaluate(*model_, kimg(), run_)) events_->scalar("Metrics/" + name, value, images_, now());

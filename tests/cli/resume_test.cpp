@@ -45,10 +45,10 @@ stats_kimg = 1
 seed = 5
 )";
 
-struct Run {
+struct SmallRun {
   TemporaryFolder folder;
   std::string recipe = folder.file("recipe.toml"), out = folder.file("runs"), path = out + "/00000-small";
-  Run() { std::ofstream(recipe) << kRecipe; }
+  SmallRun() { std::ofstream(recipe) << kRecipe; }
   std::vector<std::string> start() const { return {"train", recipe, "--out", out}; }
   std::vector<std::string> resume() const { return {"train", "--resume", path}; }
 };
@@ -62,7 +62,7 @@ void expect_same_tensors(const std::string& a, const std::string& b) {
   }
 }
 
-std::string last_state(const Run& run) {
+std::string last_state(const SmallRun& run) {
   const std::vector<std::string> checkpoints = list_checkpoints(run.path);
   return checkpoints.empty() ? "" : checkpoints.back();
 }
@@ -73,7 +73,7 @@ size_t lines_of(const std::string& path) {
 }
 
 TEST(Resume, KilledAtRandomPointsARunEndsInTheSameBits) {
-  Run whole, killed;
+  SmallRun whole, killed;
   Program uninterrupted(whole.start(), whole.folder.file("log"));
   ASSERT_EQ(uninterrupted.wait(), 0) << uninterrupted.err();
 
@@ -104,7 +104,7 @@ TEST(Resume, KilledAtRandomPointsARunEndsInTheSameBits) {
 }
 
 TEST(Resume, CtrlCFinishesTheRoundSavesAndSaysHowToGoOn) {
-  Run run;
+  SmallRun run;
   Program program(run.start(), run.folder.file("log"));
   while (program.running() && last_state(run).empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   program.kill(SIGINT);
@@ -113,7 +113,7 @@ TEST(Resume, CtrlCFinishesTheRoundSavesAndSaysHowToGoOn) {
 }
 
 TEST(Resume, WithAnotherRecipeIsRefusedNamingTheKeys) {
-  Run run;
+  SmallRun run;
   std::vector<std::string> short_run = run.start();
   short_run.insert(short_run.end(), {"--set", "train.kimg=1"});
   Program first(short_run, run.folder.file("first"));

@@ -116,6 +116,14 @@ TEST(Trainer, NearDuplicatesAreDroppedModesToo) {
   EXPECT_EQ(run.findings.front().cause, "dropped modes");
 }
 
+TEST(Trainer, LittleCoverageFromTheStartIsAWarningAndTheRunGoesOn) {
+  ToyRun run;
+  run.hooks.diversity = [&](LatentModel&) { return DiversityFigures{0.01, 0.0}; };
+  EXPECT_EQ(run.play(calm), Outcome::finished);
+  ASSERT_FALSE(run.findings.empty());
+  EXPECT_EQ(run.findings.front().severity, "warning");
+}
+
 TEST(Average, HalvesTheDistanceInOneHalfLife) {
   EXPECT_DOUBLE_EQ(average_decay(1000, 0, 1e9, 1000), 0.5);
   EXPECT_DOUBLE_EQ(average_decay(1000, 0, 1e9, 500), std::sqrt(0.5));

@@ -1,0 +1,113 @@
+// The program as a user meets it: what it does, and one line and status 2 for every mistake.
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "../program.h"
+#include "../temporary_folder.h"
+#include "obverse/io/image.h"
+
+namespace obverse {
+namespace {
+
+using testing::Program;
+using testing::TemporaryFolder;
+using ::testing::HasSubstr;
+
+const char* const kRecipe = "name = \"tiny\"\n[data]\nsource = \"fashion-mnist\"\nlimit = 512\n[game]\nkind = \"gan\"\nz_dim = 8\n"
+    "conditional = true\n[generator]\nkind = \"dcgan\"\nchannels = [16, 8]\n[discriminator]\nkind = \"dcgan\"\nchannels = [8, 16]\n"
+    "[train]\nkimg = 0.5\nbatch = 32\nmonitors = false\n";
+
+struct Shell {
+  TemporaryFolder folder;
+  std::string out, err;
+  int run(const std::vector<std::string>& words) {
+    Program program(words, folder.file("log"));
+    const int status = program.wait();
+    out = program.out();
+    err = program.err();
+    return status;
+  }
+  std::string recipe(const std::string& text = kRecipe) {
+    std::ofstream(folder.file("recipe.toml")) << text;
+    return folder.file("recipe.toml");
+  }
+  /// Exit status 2 and a message of `lines` lines.
+  void expect_refused(const std::vector<std::string>& words, const std::string& what, long lines = 1) {
+    EXPECT_EQ(run(words), 2) << err;
+    EXPECT_THAT(err, HasSubstr(what));
+    EXPECT_EQ(std::count(err.begin(), err.end(), '\n'), lines) << err;
+  }
+};
+
+TEST(Program, TrainsSamplesAndSaysWhereThingsAre) {
+  Shell shell;
+  ASSERT_EQ(shell.run({"train", shell.recipe(), "--out", shell.folder.file("runs")}), 0) << shell.err;
+  const std::string run = shell.folder.file("runs/00000-tiny");
+  EXPECT_EQ(shell.out, run + "\n");
+  for (const char* name : {"recipe.toml", "log.txt", "stats.jsonl", "reals.png", "fakes000000.png", "model.safetensors", "interpolations.png"})
+    EXPECT_TRUE(std::filesystem::exists(run + "/" + name)) << name;
+
+  ASSERT_EQ(shell.run({"sample", run, "--seeds", "0-69", "--class", "Sandal", "--out", shell.folder.file("many")}), 0) << shell.err;
+  ASSERT_EQ(shell.run({"sample", run, "--seeds", "68", "--class", "5", "--out", shell.folder.file("one")}), 0) << shell.err;
+  const at::Tensor many = read_image(shell.folder.file("many/seed0068.png")), one = read_image(shell.folder.file("one/seed0068.png"));
+  EXPECT_LE((many.to(at::kInt) - one.to(at::kInt)).abs().max().item<int>(), 1) << "the same seed, in a batch and alone";
+
+  shell.expect_refused({"sample", run, "--seeds", "3-1"}, "--seeds 3-1");
+  shell.expect_refused({"sample", run, "--class", "Kilt"}, "--class Kilt: not a class");
+  shell.expect_refused({"invert", run, "--method", "encode", "--data", "fashion-mnist", "--count", "2", "--out", shell.folder.file("i")}, "encode");
+  shell.expect_refused({"eval", run, "--metrics", "fidd"}, "did you mean 'fid'?");
+}
+
+TEST(Program, UnknownWordsAreAnsweredWithTheNearestKnownOne) {
+  Shell shell;
+  shell.expect_refused({"tran"}, "unknown command 'tran': did you mean 'train'?");
+  shell.expect_refused({"train", "--resme"}, "--resme");
+  shell.expect_refused({"list", "loses"}, "did you mean 'losses'?");
+}
+
+TEST(Program, EveryProblemOfARecipeIsToldAtOnce) {
+  Shell shell;
+  const std::string path = shell.recipe("[train]\nkmig = 1\nbatch = 0\n[game]\nloss = \"hinj\"\n");
+  EXPECT_EQ(shell.run({"train", path}), 2);
+  EXPECT_THAT(shell.err, HasSubstr(":2: unknown key 'train.kmig': did you mean 'train.kimg'?"));
+  EXPECT_THAT(shell.err, HasSubstr(":3: train.batch: 0 is out of range"));
+  EXPECT_THAT(shell.err, HasSubstr(":5: game.loss: unknown value 'hinj': did you mean 'hinge'?"));
+  EXPECT_FALSE(std::filesystem::exists("runs/00000-unnamed"));
+}
+
+TEST(Program, MissingAndUnfitThingsAreNamedInOneLine) {
+  Shell shell;
+  shell.expect_refused({"train", "no/such.toml"}, "no/such.toml");
+  shell.expect_refused({"sample", "no/such/model"}, "no/such/model");
+  shell.expect_refused({"report", shell.folder.path()}, shell.folder.path());
+  shell.expect_refused({"train", shell.recipe(), "--set", "data.source=no-such-data"}, "no-such-data");
+  shell.expect_refused({"train", shell.recipe(), "--set", "train.batch=4096"}, "fewer than one batch of 4096");
+  shell.expect_refused({"train", shell.recipe(), "--out", "/proc/none"}, "/proc/none");
+  shell.expect_refused({"train", "--resume", "--out", shell.folder.file("nothing")}, "no run to resume");
+  std::ofstream(shell.folder.file("bad.safetensors")) << "not a model";
+  shell.expect_refused({"sample", shell.folder.file("bad.safetensors")}, "bad.safetensors");
+}
+
+TEST(Program, DryRunPrintsTheEffectiveRecipeAndWritesNothing) {
+  Shell shell;
+  ASSERT_EQ(shell.run({"train", shell.recipe(), "--out", shell.folder.file("runs"), "--dry-run", "--set", "train.kimg=7", "--seed", "3"}), 0) << shell.err;
+  EXPECT_THAT(shell.out, HasSubstr("kimg = 7.0"));
+  EXPECT_THAT(shell.out, HasSubstr("seed = 3"));
+  EXPECT_FALSE(std::filesystem::exists(shell.folder.file("runs")));
+}
+
+TEST(Program, ListsItsTablesAndCompletesThem) {
+  Shell shell;
+  ASSERT_EQ(shell.run({"list", "--json"}), 0);
+  EXPECT_THAT(shell.out, HasSubstr("relativistic-pairing"));
+  ASSERT_EQ(shell.run({"completion"}), 0);
+  EXPECT_THAT(shell.out, HasSubstr("complete -o filenames -F _obverse obverse"));
+}
+
+}  // namespace
+}  // namespace obverse
