@@ -14,7 +14,10 @@ namespace obverse {
 EncoderGameOptions::EncoderGameOptions()
     : generator(generator_table(), "dcgan"),
       discriminator(discriminator_table(), "dcgan"),
-      encoder(encoder_table(), "dcgan") {}
+      encoder(encoder_table(), "dcgan") {
+  optimiser.lr = Schedule(1e-3, 0, 1, "linear");
+  optimiser.beta1 = 0.9;
+}
 
 void EncoderGameOptions::describe(Fields& f) {
   f.table("game", [&] {

@@ -11,7 +11,7 @@ namespace obverse {
 struct EncoderGameOptions : Options {
   std::string model;       // file or run folder of the generator
   std::string model_hash;  // SHA-256 of that file; empty: not looked at yet
-  double latent_weight = 1;
+  double latent_weight = 0.1;
   double image_weight = 1;
   double feature_weight = 0.1;
   int64_t z_dim = 64;

@@ -13,7 +13,7 @@ namespace obverse {
 /// P being the numbers in x. With feature_weight 0 it is the most probable code under the prior and Gaussian noise of
 /// variance prior_weight / 2 on every number of x. Zhu 2016, Lipton 2017.
 struct OptimiseOptions : Options {
-  int64_t steps = 200;
+  int64_t steps = 100;
   int64_t restarts = 4;
   int64_t pool = 512;
   std::string descent = "lbfgs";
