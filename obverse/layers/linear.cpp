@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "obverse/core/error.h"
 
 namespace obverse {
@@ -12,7 +14,10 @@ at::Tensor full_precision(const at::Tensor& x) {
 
 Linear::Linear(int64_t inputs, int64_t outputs, Rng& rng, const LayerOptions& options) {
   parameter("weight", weight_, draw_weight({outputs, inputs}, inputs, options.init, rng));
-  if (options.bias) parameter("bias", bias_, at::zeros({outputs}));
+  if (options.bias) {
+    const double spread = options.bias_spread / std::sqrt(static_cast<double>(inputs));
+    parameter("bias", bias_, spread > 0 ? (rng.uniform({outputs}) * 2 - 1) * spread : at::zeros({outputs}));
+  }
   if (options.spectral_norm) norm_ = child("norm", std::make_shared<SpectralNorm>(weight_, 0, rng));
 }
 

@@ -11,9 +11,10 @@ at::Tensor full_precision(const at::Tensor& x);
 
 /// What the layers with weights have in common.
 struct LayerOptions {
-  bool bias = true;  // starts at zero
+  bool bias = true;
   Init init;
   bool spectral_norm = false;
+  double bias_spread = 0;  // a linear layer's biases start uniform within +- this / sqrt(inputs); 0: at zero
 };
 
 /// x W^T + b in the placement's compute type.

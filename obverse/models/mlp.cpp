@@ -13,11 +13,17 @@ struct MlpOptions : Options {
   std::string activation = "leaky_relu";
   bool batch_norm = false;
   bool spectral_norm = false;
+  double bias_spread = 0;
+  double input_scale = 1;
   void describe(Fields& f) override {
     f("widths", widths, "hidden layers, from input to output", {1, 65536});
     f("activation", activation, "after each hidden layer", names(activation_table()));
     f("batch_norm", batch_norm, "normalise each hidden layer over the batch");
     f("spectral_norm", spectral_norm, "divide each weight by its largest singular value");
+    f("bias_spread", bias_spread,
+      "initial biases are uniform within +- this / sqrt(inputs), so that layers bend away from the origin; 0: zero",
+      kNotNegative);
+    f("input_scale", input_scale, "multiplies the input: resolves detail much finer than 1", kPositive);
   }
 };
 
@@ -31,8 +37,8 @@ int64_t numbers(const Domain& domain) {
 class Trunk : public Module {
  public:
   Trunk(const MlpOptions& options, int64_t inputs, Rng& rng)
-      : activation_(find_row(activation_table(), "activation", options.activation)) {
-    const LayerOptions layer{!options.batch_norm, Init::he(), options.spectral_norm};
+      : activation_(find_row(activation_table(), "activation", options.activation)), input_scale_(options.input_scale) {
+    const LayerOptions layer{!options.batch_norm, Init::he(), options.spectral_norm, options.bias_spread};
     for (const int64_t width : options.widths) {
       const std::string index = std::to_string(layers_.size());
       layers_.push_back(child("linear" + index, std::make_shared<Linear>(inputs, width, rng, layer)));
@@ -43,6 +49,7 @@ class Trunk : public Module {
   }
   int64_t outputs() const { return outputs_; }
   at::Tensor forward(at::Tensor x) {  // [N, inputs] -> [N, outputs]
+    if (input_scale_ != 1) x = x * input_scale_;
     for (size_t i = 0; i < layers_.size(); ++i) {
       x = layers_[i]->forward(x);
       if (!norms_.empty()) x = norms_[i]->forward(x);
@@ -53,6 +60,7 @@ class Trunk : public Module {
 
  private:
   Activation activation_;
+  double input_scale_;
   int64_t outputs_ = 0;
   std::vector<std::shared_ptr<Linear>> layers_;
   std::vector<std::shared_ptr<BatchNorm>> norms_;

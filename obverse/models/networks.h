@@ -12,14 +12,15 @@ namespace obverse {
 
 /// What a network is built for.
 struct NetworkShape {
-  Domain domain;             // of the data
-  int64_t z_dim = 64;        // of the latent code
-  int64_t classes = 0;       // 0: unconditional
+  Domain domain;        // of the data
+  int64_t z_dim = 64;   // of the latent code
+  int64_t classes = 0;  // 0: unconditional
 };
 
 class Generator : public Module {
  public:
-  /// z: [N, z_dim] float32, y: [N] int64 (undefined when unconditional); returns x [N, ...] float32 in the data's domain.
+  /// z: [N, z_dim] float32, y: [N] int64 (undefined when unconditional); returns x [N, ...] float32 in the data's
+  /// domain.
   virtual at::Tensor forward(const at::Tensor& z, const at::Tensor& y) = 0;
 };
 
