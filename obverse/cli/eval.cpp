@@ -98,12 +98,12 @@ void measure(const EvalCommand& c, const DataOptions& options, const Domain& fak
   const std::vector<Figure> figures = evaluate(c.options, train, test, fake, *network);
   line.data = options.source;
   line.timestamp = static_cast<double>(std::time(nullptr));
-  if (!run.empty()) append_figures(run, figures, line);
   if (c.json) {
     print_json(figures, line);
   } else {
     print_table(figures);
   }
+  if (!run.empty()) append_figures(run, figures, line);  // last: the figures are out if this cannot be written
 }
 
 void measure_model(const EvalCommand& c) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "obverse/cli/commands.h"
+#include "obverse/core/error.h"
 #include "obverse/metrics/classifier.h"
 
 namespace obverse {
@@ -16,7 +17,8 @@ struct FeaturesCommand {
 
 void run_train(const FeaturesCommand& c) {
   const Log log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-  const auto network = classifier_features(load_dataset(c.data, "train"), load_dataset(c.data, "test"), log);
+  const auto network = choose_features("", c.data, load_dataset(c.data, "train"), log);
+  if (network->hash.empty()) fail("{}: points need no classifier: metrics use their coordinates", c.data.source);
   if (c.json) {
     const nlohmann::ordered_json json = {{"name", network->name},
                                          {"hash", network->hash},

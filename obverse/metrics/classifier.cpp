@@ -27,8 +27,8 @@ Classifier::Classifier(const std::vector<int64_t>& shape, int64_t classes, Rng& 
 
 at::Tensor Classifier::features(const at::Tensor& x) {
   at::Tensor h = x;
-  for (const auto& conv : convolutions_)
-    h = at::max_pool2d(at::relu(conv->forward(h)), {2, 2}, {2, 2}, 0, 1, /*ceil_mode=*/true);
+  for (const auto& conv : convolutions_)  // ReLU after pooling: the same function on a quarter of the numbers
+    h = at::relu(at::max_pool2d(conv->forward(h), {2, 2}, {2, 2}, 0, 1, /*ceil_mode=*/true));
   return full_precision(at::relu(hidden_->forward(h.flatten(1))));
 }
 

@@ -57,11 +57,12 @@ int64_t sample_width(const Dataset& data) {
 bool is_image(const Dataset& data) { return data.domain.kind == Domain::Kind::image; }
 
 // The classifier of a data set of the table, trained on all of it.
-std::unique_ptr<FeatureNetwork> classifier_of(const std::string& source, DataOptions options, const Log& log) {
+std::unique_ptr<FeatureNetwork> classifier_of(const std::string& source, DataOptions options, const Log& log,
+                                              const ClassifierTraining& training = {}) {
   options.source = source;
   options.labels = true;
   options.limit = 0;
-  return classifier_features(load_dataset(options, "train"), load_dataset(options, "test"), log);
+  return classifier_features(load_dataset(options, "train"), load_dataset(options, "test"), log, training);
 }
 
 std::unique_ptr<FeatureNetwork> make_coordinates(const DataOptions&, const Dataset& train, const Log&) {
@@ -73,7 +74,9 @@ std::unique_ptr<FeatureNetwork> make_pixels(const DataOptions&, const Dataset& t
 }
 
 std::unique_ptr<FeatureNetwork> make_channels(const DataOptions& options, const Dataset& train, const Log& log) {
-  return std::make_unique<PerChannel>(classifier_of("mnist", options, log), train.domain.shape.at(0));
+  ClassifierTraining training;
+  training.epochs = 8;  // the protocol's classifiers are right on about 99.25 %
+  return std::make_unique<PerChannel>(classifier_of("mnist", options, log, training), train.domain.shape.at(0));
 }
 
 std::unique_ptr<FeatureNetwork> make_classifier(const DataOptions& options, const Dataset& train, const Log& log) {
