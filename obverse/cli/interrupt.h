@@ -4,8 +4,8 @@
 
 namespace obverse {
 
-/// From here on the first Ctrl-C (or SIGTERM) only sets `interrupted`, so that work can stop in good order; the second one
-/// ends the program.
+/// From here on the first Ctrl-C (or SIGTERM) only sets `interrupted`, so that work can stop in good order; the second
+/// one ends the program.
 void catch_interrupts();
 const std::atomic<bool>& interrupted();
 

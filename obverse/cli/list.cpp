@@ -41,7 +41,8 @@ std::vector<Line> recipe_keys() {
   for (const OptionDoc& row : document_options(recipe)) {
     std::string known;
     for (const std::string& name : row.known) known += (known.empty() ? "" : ", ") + name;
-    lines.emplace_back(row.key, fmt::format("{} (default {}){}", row.doc, row.value, known.empty() ? "" : "; one of " + known));
+    lines.emplace_back(row.key,
+                       fmt::format("{} (default {}){}", row.doc, row.value, known.empty() ? "" : "; one of " + known));
   }
   return lines;
 }
@@ -81,8 +82,10 @@ void run_list(const std::string& which, bool json) {
     const std::vector<Line> lines = listing.lines();
     for (const auto& [name, text] : lines) width = std::max(width, name.size());
     for (const auto& [name, text] : lines) {
-      if (json) result[listing.name].push_back({{"name", name}, {"source", text}});
-      else fmt::print("  {:{}}  {}\n", name, width, text);
+      if (json)
+        result[listing.name].push_back({{"name", name}, {"source", text}});
+      else
+        fmt::print("  {:{}}  {}\n", name, width, text);
     }
     if (!json) fmt::print("\n");
   }

@@ -23,7 +23,8 @@ int run(int argc, char** argv) {
   CLI::App app("Obverse: adversarial generative models, from latent code to data and back.", "obverse");
   app.set_version_flag("--version", "obverse 0.1.0");
   app.require_subcommand(1);
-  for (const obverse::Command& command : obverse::command_table()) command.setup(*app.add_subcommand(command.name, command.help));
+  for (const obverse::Command& command : obverse::command_table())
+    command.setup(*app.add_subcommand(command.name, command.help));
   if (argc > 1 && argv[1][0] != '-') obverse::find_row(obverse::command_table(), "command", argv[1]);
   if (argc == 1) {
     fmt::print("{}", app.help());
@@ -41,7 +42,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::RuntimeError& status) {
     return status.get_exit_code();
   } catch (const CLI::ParseError& error) {
-    return report(fmt::format("{} (see obverse {} --help)", error.what(), argc > 1 && argv[1][0] != '-' ? argv[1] : ""));
+    return report(
+        fmt::format("{} (see obverse {} --help)", error.what(), argc > 1 && argv[1][0] != '-' ? argv[1] : ""));
   }
 }
 

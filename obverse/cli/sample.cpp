@@ -23,7 +23,8 @@ struct SampleCommand {
 uint64_t parse_seed(std::string_view text, const std::string& whole) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) fail("--seeds {}: '{}' is not a seed: write 0-63 or 1,2,5", whole, text);
+  if (error != std::errc() || end != text.data() + text.size())
+    fail("--seeds {}: '{}' is not a seed: write 0-63 or 1,2,5", whole, text);
   return value;
 }
 
@@ -36,7 +37,8 @@ std::vector<uint64_t> parse_seeds(const std::string& text) {
     const size_t dash = part.find('-');
     const uint64_t first = parse_seed(part.substr(0, dash), text);
     const uint64_t last = dash == std::string_view::npos ? first : parse_seed(part.substr(dash + 1), text);
-    if (last < first || last - first > 10'000'000) fail("--seeds {}: {} is not a range of at most ten million seeds", text, part);
+    if (last < first || last - first > 10'000'000)
+      fail("--seeds {}: {} is not a range of at most ten million seeds", text, part);
     for (uint64_t s = first; s <= last; ++s) seeds.push_back(s);
     start = comma + 1;
   }
@@ -78,7 +80,8 @@ void run_sample(const SampleCommand& c) {
     std::error_code error;
     std::filesystem::create_directories(c.out, error);
     if (error) fail("{}: cannot make the folder ({})", c.out, error.message());
-    for (int64_t i = 0; i < n; ++i) write_png(fmt::format("{}/seed{:04}.png", c.out, seeds[static_cast<size_t>(i)]), bytes[i]);
+    for (int64_t i = 0; i < n; ++i)
+      write_png(fmt::format("{}/seed{:04}.png", c.out, seeds[static_cast<size_t>(i)]), bytes[i]);
     fmt::print("{}: {} images\n", c.out, n);
   }
   const std::string grid = c.grid.empty() && c.out.empty() ? "samples.png" : c.grid;
@@ -94,7 +97,9 @@ void setup_sample(CLI::App& app) {
   auto c = std::make_shared<SampleCommand>();
   app.add_option("model", c->model, "model file or run folder")->required();
   app.add_option("--seeds", c->seeds, "list and ranges of seeds")->capture_default_str();
-  app.add_option("--trunc", c->trunc, "truncation psi: scales latents towards their mean")->check(CLI::Range(0.0, 10.0))->capture_default_str();
+  app.add_option("--trunc", c->trunc, "truncation psi: scales latents towards their mean")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
   app.add_option("--class", c->label, "class of all samples, by name or number; else classes in turn");
   app.add_option("--grid", c->grid, "one PNG with all samples")->type_name("OUT.png");
   app.add_option("--columns", c->columns, "of the grid; 0: about square")->check(CLI::Range(0, 1000));

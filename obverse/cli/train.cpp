@@ -31,10 +31,14 @@ std::string duration(double seconds) {
 
 void print_progress(const Progress& p, bool terminal) {
   const double share = std::min(1.0, p.kimg / p.total_kimg);
-  std::string line = fmt::format("{:6.1f}/{:g} kimg {:3.0f} % {:5.0f} img/s, {} left", p.kimg, p.total_kimg, 100 * share,
-                                 p.images_per_second, duration(p.seconds_left));
-  for (const auto& [tag, label] : {std::pair{"Loss/D/loss", "D"}, {"Loss/G/loss", "G"}, {"Loss/scores/real", "real"},
-                                   {"Loss/scores/fake", "fake"}, {"Loss/encoder/loss", "E"}, {"Monitor/coverage", "coverage"}})
+  std::string line = fmt::format("{:6.1f}/{:g} kimg {:3.0f} % {:5.0f} img/s, {} left", p.kimg, p.total_kimg,
+                                 100 * share, p.images_per_second, duration(p.seconds_left));
+  for (const auto& [tag, label] : {std::pair{"Loss/D/loss", "D"},
+                                   {"Loss/G/loss", "G"},
+                                   {"Loss/scores/real", "real"},
+                                   {"Loss/scores/fake", "fake"},
+                                   {"Loss/encoder/loss", "E"},
+                                   {"Monitor/coverage", "coverage"}})
     for (const Stats::Entry& entry : p.stats->entries())
       if (entry.tag == tag) line += fmt::format("  {} {:.3f}", label, entry.mean());
   if (terminal) {
@@ -64,28 +68,35 @@ RunFolder resumed_run(const TrainCommand& c, Recipe& recipe) {
   if (given) {
     Recipe wanted = effective_recipe(c, c.recipe.empty() ? run.file("recipe.toml") : c.recipe);
     std::string differences;
-    for (const std::string& line : differing_options(wanted, recipe)) differences += (differences.empty() ? "" : "; ") + line;
+    for (const std::string& line : differing_options(wanted, recipe))
+      differences += (differences.empty() ? "" : "; ") + line;
     if (!differences.empty())
-      fail("{}: was started with another recipe ({}): resume it without changes, or start a new run", path, differences);
+      fail("{}: was started with another recipe ({}): resume it without changes, or start a new run", path,
+           differences);
   }
   return run;
 }
 
 void run_train(const TrainCommand& c) {
   const bool resuming = c.resume_option->count() > 0;
-  if (c.recipe.empty() && !resuming) fail("train: name a recipe, for example recipes/fashion-mnist.toml, or --resume a run");
+  if (c.recipe.empty() && !resuming)
+    fail("train: name a recipe, for example recipes/fashion-mnist.toml, or --resume a run");
   Recipe recipe;
   std::optional<RunFolder> run;
-  if (resuming) run.emplace(resumed_run(c, recipe));
-  else recipe = effective_recipe(c, c.recipe);
+  if (resuming)
+    run.emplace(resumed_run(c, recipe));
+  else
+    recipe = effective_recipe(c, c.recipe);
   const auto data = std::make_shared<const Dataset>(load_dataset(recipe.data, "train"));
   if (data->size() < recipe.train.batch)
-    fail("{}: {} samples are fewer than one batch of {}: lower train.batch", recipe.data.source, data->size(), recipe.train.batch);
+    fail("{}: {} samples are fewer than one batch of {}: lower train.batch", recipe.data.source, data->size(),
+         recipe.train.batch);
   if (c.dry_run) {
     const auto game = build_game(recipe, data->domain);
     int64_t count = 0;
     for (const auto& [name, tensor] : game->weights()) count += tensor.numel();
-    fmt::print("{}\n# {}: {} samples, {}\n# {} numbers in the networks\n", write_options(recipe), data->name, data->size(), data->domain.text(), count);
+    fmt::print("{}\n# {}: {} samples, {}\n# {} numbers in the networks\n", write_options(recipe), data->name,
+               data->size(), data->domain.text(), count);
     return;
   }
   if (const std::string warning = blas_warning(); !warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
@@ -94,12 +105,17 @@ void run_train(const TrainCommand& c) {
     run.emplace(RunFolder::create(c.out, recipe.name));
     write_file(run->file("recipe.toml"), write_options(recipe));
   }
-  fmt::print(stderr, "{}\n{}: {} samples, {}\n{}\n", run->path(), data->name, data->size(), data->domain.text(), engine_summary());
+  fmt::print(stderr, "{}\n{}: {} samples, {}\n{}\n", run->path(), data->name, data->size(), data->domain.text(),
+             engine_summary());
 
   const bool terminal = isatty(2) && !c.quiet;
   TrainHooks hooks = metric_hooks(recipe, data);
-  hooks.progress = [&](const Progress& p) { if (!c.quiet) print_progress(p, terminal); };
-  hooks.finding = [&](const Finding& f) { fmt::print(stderr, "{}{}: {}: {}; {}\n", terminal ? "\n" : "", f.severity, f.cause, f.what, f.action); };
+  hooks.progress = [&](const Progress& p) {
+    if (!c.quiet) print_progress(p, terminal);
+  };
+  hooks.finding = [&](const Finding& f) {
+    fmt::print(stderr, "{}{}: {}: {}; {}\n", terminal ? "\n" : "", f.severity, f.cause, f.what, f.action);
+  };
   catch_interrupts();
   hooks.stop = &interrupted();
   const Outcome outcome = train(recipe, data, *run, hooks);
@@ -107,7 +123,8 @@ void run_train(const TrainCommand& c) {
   if (outcome == Outcome::interrupted)
     fmt::print(stderr, "stopped and saved; go on with: obverse train --resume {}\n", run->path());
   if (outcome == Outcome::gave_up) {
-    fmt::print(stderr, "gave up: {} says why; the last good state is in {}\n", run->file("findings.jsonl"), run->file("state"));
+    fmt::print(stderr, "gave up: {} says why; the last good state is in {}\n", run->file("findings.jsonl"),
+               run->file("state"));
     throw CLI::RuntimeError(1);
   }
   fmt::print("{}\n", run->path());
@@ -118,9 +135,14 @@ void run_train(const TrainCommand& c) {
 void setup_train(CLI::App& app) {
   auto c = std::make_shared<TrainCommand>();
   app.add_option("recipe", c->recipe, "TOML file, see recipes/");
-  app.add_option("--set", c->set, "change a key of the recipe: train.kimg=100")->type_name("KEY=VALUE")->expected(1)->take_all();
+  app.add_option("--set", c->set, "change a key of the recipe: train.kimg=100")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
   app.add_option("--out", c->out, "folder of runs")->capture_default_str();
-  c->resume_option = app.add_option("--resume", c->resume, "go on with this run, or with the newest of this recipe")->expected(0, 1)->type_name("RUN");
+  c->resume_option = app.add_option("--resume", c->resume, "go on with this run, or with the newest of this recipe")
+                         ->expected(0, 1)
+                         ->type_name("RUN");
   app.add_option("--seed", c->seed, "train.seed");
   app.add_option("--precision", c->precision, "train.precision: auto, float32 or bfloat16");
   app.add_flag("--dry-run", c->dry_run, "check everything and print the effective recipe");

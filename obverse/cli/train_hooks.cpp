@@ -53,7 +53,8 @@ TrainHooks metric_hooks(const Recipe& recipe, std::shared_ptr<const Dataset> dat
     EvaluateOptions options;
     options.metrics = judge->recipe.eval.metrics;
     options.samples = judge->recipe.eval.samples;
-    const std::vector<Figure> figures = judge->evaluator->evaluate(options, [&](int64_t n, Rng& rng) { return sample(model, n, rng); });
+    const std::vector<Figure> figures =
+        judge->evaluator->evaluate(options, [&](int64_t n, Rng& rng) { return sample(model, n, rng); });
     MetricLine line;
     line.model = run.file("model.safetensors");
     line.data = judge->recipe.data.source;

@@ -31,7 +31,8 @@ void copy_named(const NamedTensors& target, const NamedTensors& source, const st
       fail("{}: tensor '{}' is {}, the model needs {}", where, name, shape_text(it->second), shape_text(tensor));
   }
   if (source.size() != target.size())
-    fail("{}: holds {} tensors, the model has {}: the file does not fit this model", where, source.size(), target.size());
+    fail("{}: holds {} tensors, the model has {}: the file does not fit this model", where, source.size(),
+         target.size());
   without_grad([&] {
     for (const auto& [name, tensor] : target) tensor.copy_(found.at(name));
     return 0;

@@ -11,7 +11,7 @@ namespace obverse {
 /// Where and how networks compute. Master weights, losses and penalties stay in float32 whatever `compute` says.
 struct Placement {
   c10::Device device = c10::kCPU;
-  c10::ScalarType compute = c10::kFloat;                           // of convolutions and linear layers
+  c10::ScalarType compute = c10::kFloat;                              // of convolutions and linear layers
   c10::MemoryFormat memory_format = c10::MemoryFormat::ChannelsLast;  // of [N, C, H, W] activations
 };
 

@@ -15,13 +15,13 @@ class Rng {
   /// seed: any; purpose: what the stream is for ("initialisation", "data order", "latents"); rank: of the process.
   explicit Rng(uint64_t seed, std::string_view purpose = "", uint64_t rank = 0);
 
-  at::Tensor normal(at::IntArrayRef shape);                      // N(0, 1), float32
-  at::Tensor uniform(at::IntArrayRef shape);                     // U[0, 1), float32
-  at::Tensor integers(int64_t bound, at::IntArrayRef shape);     // 0 .. bound - 1, int64
-  at::Tensor permutation(int64_t n);                             // of 0 .. n - 1, int64
-  uint64_t bits();                                               // 64 random bits
+  at::Tensor normal(at::IntArrayRef shape);                   // N(0, 1), float32
+  at::Tensor uniform(at::IntArrayRef shape);                  // U[0, 1), float32
+  at::Tensor integers(int64_t bound, at::IntArrayRef shape);  // 0 .. bound - 1, int64
+  at::Tensor permutation(int64_t n);                          // of 0 .. n - 1, int64
+  uint64_t bits();                                            // 64 random bits
 
-  at::Tensor state() const;                // uint8, opaque
+  at::Tensor state() const;  // uint8, opaque
   void set_state(const at::Tensor& state);
   at::Generator& generator() { return generator_; }
 

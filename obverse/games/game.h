@@ -16,14 +16,14 @@ namespace obverse {
 
 /// A player owns modules, hence parameters, and one optimiser.
 struct Player {
-  std::string name;                                            // "generator"
+  std::string name;                                                      // "generator"
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> modules;  // under their names in files
   OptimiserOptions optimiser;
   NamedTensors parameters() const;
 };
 
-/// One thing a player does in a round: {discriminator, "main"}, {discriminator, "r1", every 16 rounds}, {generator, "main"}.
-/// Each is one optimiser step. Statistics and power iterations move in phases called "main" only.
+/// One thing a player does in a round: {discriminator, "main"}, {discriminator, "r1", every 16 rounds}, {generator,
+/// "main"}. Each is one optimiser step. Statistics and power iterations move in phases called "main" only.
 struct Phase {
   std::string player;
   std::string name = "main";
@@ -31,7 +31,8 @@ struct Phase {
   int64_t repeats = 1;   // steps in a row, each on fresh draws
 };
 
-/// What a round hands out: real batches and randomness. Replaying hands out the same again, for update rules that look twice.
+/// What a round hands out: real batches and randomness. Replaying hands out the same again, for update rules that look
+/// twice.
 class Round {
  public:
   Round(std::function<Batch()> next, Rng& rng) : next_(std::move(next)), rng_(rng) {}
@@ -90,7 +91,8 @@ class Game {
   /// Real batches that a round shows; images seen are counted by it.
   virtual int64_t batches_per_round() { return 1; }
 
-  /// State beside parameters and buffers that a checkpoint needs: pools, adaptive strengths. Tensors are restored in place.
+  /// State beside parameters and buffers that a checkpoint needs: pools, adaptive strengths. Tensors are restored in
+  /// place.
   virtual NamedTensors state() { return {}; }
 
   /// Every player's and fixed module's parameters and buffers under "module.parameter".

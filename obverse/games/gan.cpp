@@ -77,10 +77,10 @@ double Gan::strength(size_t penalty, const Round& round) const {
   return penalty_table()[penalty].factor * p.weight.at(round.progress) * static_cast<double>(p.interval);
 }
 
-// D minimises loss(D(x), D(G(z))) + sum of factor * weight * E[penalty]. A penalty taken at the real or the generated samples
-// themselves shares their forward pass.
+// D minimises loss(D(x), D(G(z))) + sum of factor * weight * E[penalty]. A penalty taken at the real or the generated
+// samples themselves shares their forward pass.
 Terms Gan::discriminator_loss(Round& round) {
-  Batch real = round.next_batch();         // [N, ...], [N]
+  Batch real = round.next_batch();            // [N, ...], [N]
   at::Tensor fake = generate(real.y, round);  // [N, ...]; G is frozen
   std::vector<std::pair<size_t, at::Tensor>> points;
   for (size_t i = 0; i < options_.penalties.size(); ++i) {
@@ -97,7 +97,9 @@ Terms Gan::discriminator_loss(Round& round) {
   Terms terms;
   terms.add("main", loss_.discriminator(real_logits, fake_logits).mean());
   for (const auto& [i, x] : points) {
-    const at::Tensor logits = x.is_same(real.x) ? real_logits : x.is_same(fake) ? fake_logits : discriminator_->forward(x, real.y);
+    const at::Tensor logits = x.is_same(real.x) ? real_logits
+                              : x.is_same(fake) ? fake_logits
+                                                : discriminator_->forward(x, real.y);
     terms.add(penalty_table()[i].name, strength(i, round) * penalty_table()[i].value(x, logits).mean());
   }
   terms.watch("scores/real", real_logits);
@@ -130,8 +132,6 @@ Terms Gan::penalty_loss(const std::string& name, Round& round) {
   return terms;
 }
 
-std::unique_ptr<LatentModel> Gan::model() {
-  return std::make_unique<NetworkModel>(shape_, generator_, discriminator_);
-}
+std::unique_ptr<LatentModel> Gan::model() { return std::make_unique<NetworkModel>(shape_, generator_, discriminator_); }
 
 }  // namespace obverse

@@ -59,7 +59,8 @@ static Domain parse_domain(const std::string& text, const std::string& where) {
     const size_t dimensions = domain.kind == Domain::Kind::image ? 3 : 1;
     for (const int64_t size : domain.shape)
       if (size < 1 || size > 65536) fail("{}: its domain has a side of {}: the file is damaged", where, size);
-    if (domain.shape.size() != dimensions) fail("{}: its domain has {} sides: the file is damaged", where, domain.shape.size());
+    if (domain.shape.size() != dimensions)
+      fail("{}: its domain has {} sides: the file is damaged", where, domain.shape.size());
     return domain;
   } catch (const nlohmann::json::exception&) {
     fail("{}: its domain cannot be read: the file is damaged", where);

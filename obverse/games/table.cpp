@@ -15,7 +15,8 @@ std::unique_ptr<Game> build_kind(const Options& options, const Domain& domain, u
 
 const std::vector<GameRow>& game_table() {
   static const std::vector<GameRow> table = {
-      {"gan", "Goodfellow 2014: a generator against a discriminator", default_options<GanOptions>, build_kind<Gan, GanOptions>},
+      {"gan", "Goodfellow 2014: a generator against a discriminator", default_options<GanOptions>,
+       build_kind<Gan, GanOptions>},
       {"encoder", "Donahue 2017, Schlegl 2019: an encoder after the fact for a frozen generator",
        default_options<EncoderGameOptions>, build_kind<EncoderGame, EncoderGameOptions>,
        [](Options& options) { dynamic_cast<EncoderGameOptions&>(options).complete(); }},

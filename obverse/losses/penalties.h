@@ -21,7 +21,8 @@ at::Tensor one_centred_penalty(const at::Tensor& x, const at::Tensor& logits);
 /// Uniform points on the lines between x_real and x_fake, one random share a sample. [N, ...].
 at::Tensor interpolate(const at::Tensor& x_real, const at::Tensor& x_fake, Rng& rng);
 
-/// x_real + 0.5 std(x_real) u, u uniform in [0, 1) an element: DRAGAN's neighbourhood (Kodali 2017, as in its published code).
+/// x_real + 0.5 std(x_real) u, u uniform in [0, 1) an element: DRAGAN's neighbourhood (Kodali 2017, as in its published
+/// code).
 at::Tensor perturb(const at::Tensor& x_real, Rng& rng);
 
 /// A penalty of the critic: where it is taken, and what is taken of the gradient there.
@@ -30,7 +31,7 @@ struct Penalty {
   /// Points to take it at, detached [N, ...]. `fake` may be undefined when `needs_fake` is false.
   at::Tensor (*points)(const at::Tensor& real, const at::Tensor& fake, Rng& rng);
   at::Tensor (*value)(const at::Tensor& x, const at::Tensor& logits);  // [N]
-  double factor = 1;        // of the paper's formula: gamma / 2 for R1 and R2, lambda for WGAN-GP
+  double factor = 1;  // of the paper's formula: gamma / 2 for R1 and R2, lambda for WGAN-GP
   bool needs_fake = false;
 };
 

@@ -38,7 +38,8 @@ class Fields {
   virtual void operator()(std::string_view key, int64_t& value, std::string_view doc, Range range = {}) = 0;
   virtual void operator()(std::string_view key, double& value, std::string_view doc, Range range = {}) = 0;
   virtual void operator()(std::string_view key, Schedule& value, std::string_view doc, Range range = {}) = 0;
-  virtual void operator()(std::string_view key, std::vector<int64_t>& value, std::string_view doc, Range range = {}) = 0;
+  virtual void operator()(std::string_view key, std::vector<int64_t>& value, std::string_view doc,
+                          Range range = {}) = 0;
   virtual void operator()(std::string_view key, std::vector<std::string>& value, std::string_view doc) = 0;
   /// A free text, or, when `known` is not empty, one of these names.
   virtual void operator()(std::string_view key, std::string& value, std::string_view doc,

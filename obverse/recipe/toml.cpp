@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <toml++/toml.h>
 
 #include <cmath>
 #include <map>
 #include <set>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
@@ -32,8 +32,8 @@ std::string number_text(double value) {
 
 std::string schedule_text(const Schedule& s) {
   if (s.constant()) return number_text(s.from);
-  return fmt::format("{{ from = {}, to = {}, start = {}, over = {}, shape = {} }}", number_text(s.from), number_text(s.to),
-                     number_text(s.start), number_text(s.over), quoted(s.shape));
+  return fmt::format("{{ from = {}, to = {}, start = {}, over = {}, shape = {} }}", number_text(s.from),
+                     number_text(s.to), number_text(s.start), number_text(s.over), quoted(s.shape));
 }
 
 std::string join_key(const std::string& prefix, std::string_view key) {
@@ -52,8 +52,10 @@ class Reader : public Fields {
 
   void operator()(std::string_view key, bool& value, std::string_view) override {
     if (const auto* node = take(key)) {
-      if (const auto v = node->value_exact<bool>()) value = *v;
-      else complain(*node, key, "must be true or false");
+      if (const auto v = node->value_exact<bool>())
+        value = *v;
+      else
+        complain(*node, key, "must be true or false");
     }
   }
   void operator()(std::string_view key, int64_t& value, std::string_view, Range range) override {
@@ -79,7 +81,8 @@ class Reader : public Fields {
       (*this)("over", read.over, "", Range{1e-9, 1});
       (*this)("shape", read.shape, "", kShapes);
     });
-    if (!table->contains("from") || !table->contains("to")) complain(*node, key, "a schedule needs both `from` and `to`");
+    if (!table->contains("from") || !table->contains("to"))
+      complain(*node, key, "a schedule needs both `from` and `to`");
     value = read;
   }
   void operator()(std::string_view key, std::vector<int64_t>& value, std::string_view, Range range) override {
@@ -95,12 +98,15 @@ class Reader : public Fields {
     read_array(key, "strings", [&](const toml::array& array) {
       value.clear();
       for (const auto& element : array) {
-        if (const auto text = element.value_exact<std::string>()) value.push_back(*text);
-        else complain(element, key, "must hold strings only");
+        if (const auto text = element.value_exact<std::string>())
+          value.push_back(*text);
+        else
+          complain(element, key, "must hold strings only");
       }
     });
   }
-  void operator()(std::string_view key, std::string& value, std::string_view, const std::vector<std::string>& known) override {
+  void operator()(std::string_view key, std::string& value, std::string_view,
+                  const std::vector<std::string>& known) override {
     const auto* node = take(key);
     if (!node) return;
     const auto text = node->value_exact<std::string>();
@@ -117,8 +123,10 @@ class Reader : public Fields {
   }
   void problem(std::string_view key, const std::string& what) override {
     const toml::node* node = stack_.back().table->get(key);
-    if (node) complain(*node, key, what);
-    else add(where_, join_key(stack_.back().path, key), what);
+    if (node)
+      complain(*node, key, what);
+    else
+      add(where_, join_key(stack_.back().path, key), what);
   }
   using Fields::table;
 
@@ -175,11 +183,11 @@ class Reader : public Fields {
   }
   bool in_range(const toml::node& node, std::string_view key, double value, Range range) {
     if (value >= range.low && value <= range.high) return true;
-    std::string allowed = std::isinf(range.high) ? (range.low > 0 && range.low < 1e-300
-                                                        ? "positive"
-                                                        : fmt::format("at least {}", range.low))
-                          : std::isinf(range.low) ? fmt::format("at most {}", range.high)
-                                                  : fmt::format("between {} and {}", range.low, range.high);
+    std::string allowed =
+        std::isinf(range.high)
+            ? (range.low > 0 && range.low < 1e-300 ? "positive" : fmt::format("at least {}", range.low))
+        : std::isinf(range.low) ? fmt::format("at most {}", range.high)
+                                : fmt::format("between {} and {}", range.low, range.high);
     complain(node, key, fmt::format("{} is out of range: must be {}", value, allowed));
     return false;
   }
@@ -200,8 +208,10 @@ class Reader : public Fields {
   void read_array(std::string_view key, const char* of, const std::function<void(const toml::array&)>& body) {
     const auto* node = take(key);
     if (!node) return;
-    if (const auto* array = node->as_array()) body(*array);
-    else complain(*node, key, fmt::format("must be an array of {}", of));
+    if (const auto* array = node->as_array())
+      body(*array);
+    else
+      complain(*node, key, fmt::format("must be an array of {}", of));
   }
 
   std::string where_;
@@ -214,10 +224,18 @@ class Reader : public Fields {
 class Documenter : public Fields {
  public:
   std::vector<OptionDoc> rows;
-  void operator()(std::string_view key, bool& value, std::string_view doc) override { row(key, "true or false", value ? "true" : "false", doc); }
-  void operator()(std::string_view key, int64_t& value, std::string_view doc, Range) override { row(key, "whole number", std::to_string(value), doc); }
-  void operator()(std::string_view key, double& value, std::string_view doc, Range) override { row(key, "number", number_text(value), doc); }
-  void operator()(std::string_view key, Schedule& value, std::string_view doc, Range) override { row(key, "number or schedule", schedule_text(value), doc); }
+  void operator()(std::string_view key, bool& value, std::string_view doc) override {
+    row(key, "true or false", value ? "true" : "false", doc);
+  }
+  void operator()(std::string_view key, int64_t& value, std::string_view doc, Range) override {
+    row(key, "whole number", std::to_string(value), doc);
+  }
+  void operator()(std::string_view key, double& value, std::string_view doc, Range) override {
+    row(key, "number", number_text(value), doc);
+  }
+  void operator()(std::string_view key, Schedule& value, std::string_view doc, Range) override {
+    row(key, "number or schedule", schedule_text(value), doc);
+  }
   void operator()(std::string_view key, std::vector<int64_t>& value, std::string_view doc, Range) override {
     row(key, "whole numbers", fmt::format("[{}]", fmt::join(value, ", ")), doc);
   }
@@ -226,7 +244,8 @@ class Documenter : public Fields {
     for (const std::string& item : value) items.push_back(quoted(item));
     row(key, "strings", fmt::format("[{}]", fmt::join(items, ", ")), doc);
   }
-  void operator()(std::string_view key, std::string& value, std::string_view doc, const std::vector<std::string>& known) override {
+  void operator()(std::string_view key, std::string& value, std::string_view doc,
+                  const std::vector<std::string>& known) override {
     row(key, known.empty() ? "text" : "name", quoted(value), doc);
     rows.back().known = known;
   }
@@ -248,7 +267,8 @@ class Documenter : public Fields {
 // Applies "a.b=value" to the table. The value is TOML if it parses as TOML, else a string.
 void apply_override(toml::table& root, const std::string& text) {
   const size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) fail("--set {}: write it as key=value, for example train.kimg=100", text);
+  if (equals == std::string::npos || equals == 0)
+    fail("--set {}: write it as key=value, for example train.kimg=100", text);
   std::string key = text.substr(0, equals), value = text.substr(equals + 1);
   toml::table* table = &root;
   for (size_t dot; (dot = key.find('.')) != std::string::npos; key = key.substr(dot + 1)) {
@@ -317,8 +337,10 @@ std::vector<std::string> differing_options(Options& here, Options& there) {
   std::vector<std::string> result;
   for (const OptionDoc& row : document_options(here)) {
     const auto it = other.find(row.key);
-    if (it == other.end()) result.push_back(fmt::format("{}: {} here, absent there", row.key, row.value));
-    else if (it->second != row.value) result.push_back(fmt::format("{}: {} here, {} there", row.key, row.value, it->second));
+    if (it == other.end())
+      result.push_back(fmt::format("{}: {} here, absent there", row.key, row.value));
+    else if (it->second != row.value)
+      result.push_back(fmt::format("{}: {} here, {} there", row.key, row.value, it->second));
     if (it != other.end()) other.erase(it);
   }
   for (const auto& [key, value] : other) result.push_back(fmt::format("{}: absent here, {} there", key, value));

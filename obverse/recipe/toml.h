@@ -15,8 +15,8 @@ struct RecipeSource {
   std::vector<std::string> overrides;  // "train.kimg=100"; the value is TOML, or else a plain string
 };
 
-/// Fills `options` from the source. Throws one UserError that lists every problem, a line each: syntax, unknown keys (with
-/// the nearest known one), wrong types, values out of range; each as "file:line: ...".
+/// Fills `options` from the source. Throws one UserError that lists every problem, a line each: syntax, unknown keys
+/// (with the nearest known one), wrong types, values out of range; each as "file:line: ...".
 void read_options(const RecipeSource& source, Options& options);
 
 /// The options as TOML, every key written, ready to be read again.

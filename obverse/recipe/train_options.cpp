@@ -13,7 +13,8 @@ void TrainOptions::describe(Fields& f) {
   f("ema_rampup", ema_rampup, "the half-life is at most this share of the images seen; 0: no ramp", kNotNegative);
   f("precision", precision, "of convolutions and linear layers", {"auto", "float32", "bfloat16"});
   f("update", update, "how players step: plain or consensus");
-  f("consensus_weight", consensus_weight, "of the squared norm of all gradients (update = \"consensus\")", kNotNegative);
+  f("consensus_weight", consensus_weight, "of the squared norm of all gradients (update = \"consensus\")",
+    kNotNegative);
   f("monitors", monitors, "watch for divergence and collapse, and roll back");
   f("keep_checkpoints", keep_checkpoints, "how many of the last states stay", {1, 1000});
 }

@@ -13,7 +13,7 @@ struct TrainOptions : Options {
   double checkpoint_kimg = 20;  // state to resume from
   double stats_kimg = 1;        // a line of figures
   double ema_halflife_kimg = 5;
-  double ema_rampup = 0.05;     // half-life is at most this share of the images seen; 0: none
+  double ema_rampup = 0.05;  // half-life is at most this share of the images seen; 0: none
   std::string precision = "auto";
   std::string update = "plain";
   double consensus_weight = 1;

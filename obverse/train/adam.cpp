@@ -57,8 +57,9 @@ double Adam::step(double progress) {
       const at::Tensor g = p.grad().strides() == p.strides() ? p.grad() : at::empty_like(p).copy_(p.grad());
       const double t = static_cast<double>(++*steps_[i].data_ptr<int64_t>());
       const double beta2 = options_.beta2.at(progress);
-      const Coefficients c{lr(progress),          options_.beta1, beta2, options_.eps, options_.weight_decay,
-                           1 - std::pow(options_.beta1, t), 1 - std::pow(beta2, t)};
+      const Coefficients c{lr(progress),          options_.beta1,        beta2,
+                           options_.eps,          options_.weight_decay, 1 - std::pow(options_.beta1, t),
+                           1 - std::pow(beta2, t)};
       float *weights = p.data_ptr<float>(), *m = first_[i].data_ptr<float>(), *v = second_[i].data_ptr<float>();
       const float* grad = g.data_ptr<float>();
       at::parallel_for(0, p.numel(), 1 << 15,

@@ -10,7 +10,8 @@ class Adam {
  public:
   Adam(NamedTensors parameters, const OptimiserOptions& options);
 
-  /// One step from the parameters' gradients, which are cleared. progress: for schedules. Returns the gradients' L2 norm.
+  /// One step from the parameters' gradients, which are cleared. progress: for schedules. Returns the gradients' L2
+  /// norm.
   double step(double progress);
   double gradient_norm() const;
   void clear_gradients();

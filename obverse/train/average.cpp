@@ -19,8 +19,10 @@ void move_average(Game& average, Game& game, double beta) {
     for (const std::string& name : game.averaged()) {
       const NamedTensors from = game.module(name)->state(), to = average.module(name)->state();
       for (size_t i = 0; i < from.size(); ++i) {
-        if (from[i].second.is_floating_point()) to[i].second.lerp_(from[i].second, 1 - beta);
-        else to[i].second.copy_(from[i].second);
+        if (from[i].second.is_floating_point())
+          to[i].second.lerp_(from[i].second, 1 - beta);
+        else
+          to[i].second.copy_(from[i].second);
       }
     }
     return 0;

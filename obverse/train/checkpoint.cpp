@@ -18,10 +18,10 @@ void write_checkpoint(const std::string& run, const Checkpoint& checkpoint, int6
   fs::create_directories(run + "/state");
   write_directory(fmt::format("{}/state/{:012}", run, checkpoint.images), [&](const std::string& directory) {
     write_safetensors(directory + "/tensors.safetensors", checkpoint.tensors);
-    const nlohmann::json json = {{"round", checkpoint.round},         {"images", checkpoint.images},
-                                 {"seconds", checkpoint.seconds},     {"lr_factor", checkpoint.lr_factor},
-                                 {"rolled_back", checkpoint.rolled_back}, {"monitors", checkpoint.monitors},
-                                 {"sizes", checkpoint.sizes}};
+    const nlohmann::json json = {
+        {"round", checkpoint.round},         {"images", checkpoint.images},           {"seconds", checkpoint.seconds},
+        {"lr_factor", checkpoint.lr_factor}, {"rolled_back", checkpoint.rolled_back}, {"monitors", checkpoint.monitors},
+        {"sizes", checkpoint.sizes}};
     write_file(directory + "/progress.json", json.dump(1) + "\n");
   });
   std::vector<std::string> all = list_checkpoints(run);

@@ -12,7 +12,7 @@ namespace obverse {
 struct Checkpoint {
   NamedTensors tensors;  // weights, averages, optimisers, random streams, data position, game state
   int64_t round = 0, images = 0;
-  double seconds = 0;      // of training so far
+  double seconds = 0;  // of training so far
   double lr_factor = 1;
   bool rolled_back = false;
   std::string monitors;

@@ -40,10 +40,12 @@ std::string player_tag(const std::string& player) {
 std::optional<Finding> Monitors::check_step(const Phase& phase, const Terms& terms, double gradient_norm) const {
   for (const auto& [name, value] : terms.terms())
     if (!std::isfinite(value.item<double>()))
-      return alarm("values that are not finite", fmt::format("the {}'s loss term '{}' is {}", phase.player, name, value.item<double>()),
+      return alarm("values that are not finite",
+                   fmt::format("the {}'s loss term '{}' is {}", phase.player, name, value.item<double>()),
                    "lower the step size, or check the data for NaN");
   if (!std::isfinite(gradient_norm))
-    return alarm("values that are not finite", fmt::format("the {}'s gradient has norm {} in phase '{}'", phase.player, gradient_norm, phase.name),
+    return alarm("values that are not finite",
+                 fmt::format("the {}'s gradient has norm {} in phase '{}'", phase.player, gradient_norm, phase.name),
                  "lower the step size");
   return std::nullopt;
 }
@@ -60,15 +62,24 @@ std::optional<Finding> Monitors::check_stats(const Stats& stats, const std::map<
   for (const auto& [player, moved] : movement) {
     const std::string tag = "Gradients/" + player_tag(player) + "/norm";
     const double norm = stats.mean(tag);
-    watch(tag, norm, kJump, 1, alarm("exploding " + player, fmt::format("its gradient's norm is {:.3g}, {:.0f} times the usual", norm,
-                                     history_[tag].empty() ? 0 : norm / median(history_[tag])), "lower its step size, or add a gradient penalty or spectral norm"));
+    watch(tag, norm, kJump, 1,
+          alarm("exploding " + player,
+                fmt::format("its gradient's norm is {:.3g}, {:.0f} times the usual", norm,
+                            history_[tag].empty() ? 0 : norm / median(history_[tag])),
+                "lower its step size, or add a gradient penalty or spectral norm"));
     if (moved < kStill && step_sizes.at(player) > 0)
-      found = alarm("frozen " + player, fmt::format("its weights moved by {:.1g} of their size since the last line although its step size is {:.1g}; its gradient's norm is {:.1g}",
-                    moved, step_sizes.at(player), norm), player == "generator" ? "the discriminator may have won outright: use a non-saturating or relativistic loss, or a gradient penalty" : "check its loss");
+      found = alarm("frozen " + player,
+                    fmt::format("its weights moved by {:.1g} of their size since the last line although its step size "
+                                "is {:.1g}; its gradient's norm is {:.1g}",
+                                moved, step_sizes.at(player), norm),
+                    player == "generator" ? "the discriminator may have won outright: use a non-saturating or "
+                                            "relativistic loss, or a gradient penalty"
+                                          : "check its loss");
   }
   const double gap = std::abs(stats.mean("Loss/scores/real") - stats.mean("Loss/scores/fake"));
-  watch("gap", gap, kGapJump, kLargestGap, alarm("exploding discriminator", fmt::format("real and generated logits lie {:.3g} apart", gap),
-        "lower the discriminator's step size, or add a gradient penalty or spectral norm"));
+  watch("gap", gap, kGapJump, kLargestGap,
+        alarm("exploding discriminator", fmt::format("real and generated logits lie {:.3g} apart", gap),
+              "lower the discriminator's step size, or add a gradient penalty or spectral norm"));
   return found;
 }
 
@@ -76,13 +87,18 @@ std::optional<Finding> Monitors::check_diversity(const DiversityFigures& figures
   const double best = best_coverage_;
   best_coverage_ = std::max(best, figures.coverage);
   if (best > kMeaningful && figures.coverage < kCoverageLoss * best)
-    return alarm("dropped modes", fmt::format("generated samples cover {:.0f} % of the real data, {:.0f} % earlier", 100 * figures.coverage, 100 * best),
+    return alarm("dropped modes",
+                 fmt::format("generated samples cover {:.0f} % of the real data, {:.0f} % earlier",
+                             100 * figures.coverage, 100 * best),
                  "use relativistic pairing with R1 and R2, a lower step size, or packing");
   if (progress > kEarly && figures.duplicates > kDuplicates && figures.coverage < kHalf)
-    return alarm("dropped modes", fmt::format("{:.0f} % of generated samples are near-duplicates of one another", 100 * figures.duplicates),
-                 "use relativistic pairing with R1 and R2, or minibatch standard deviation");
+    return alarm(
+        "dropped modes",
+        fmt::format("{:.0f} % of generated samples are near-duplicates of one another", 100 * figures.duplicates),
+        "use relativistic pairing with R1 and R2, or minibatch standard deviation");
   if (progress > kHalf && figures.coverage < kLeastCoverage)  // nothing to go back to: said, not acted on
-    return Finding{0, "warning", "little of the data is covered", fmt::format("generated samples cover {:.1f} % of the real data", 100 * figures.coverage),
+    return Finding{0, "warning", "little of the data is covered",
+                   fmt::format("generated samples cover {:.1f} % of the real data", 100 * figures.coverage),
                    "train for longer, or use relativistic pairing with R1 and R2"};
   return std::nullopt;
 }

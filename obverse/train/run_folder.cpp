@@ -32,14 +32,16 @@ static bool grows(const fs::path& path) {
 
 RunFolder::RunFolder(std::string path) : path_(std::move(path)) {
   lock_ = ::open((path_ + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_ < 0) fail("{}: cannot be written ({}): choose another --out or mend its permissions", path_, std::strerror(errno));
+  if (lock_ < 0)
+    fail("{}: cannot be written ({}): choose another --out or mend its permissions", path_, std::strerror(errno));
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(std::exchange(lock_, -1));
     fail("{}: another process is training this run: wait for it or stop it first", path_);
   }
 }
 
-RunFolder::RunFolder(RunFolder&& other) noexcept : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+RunFolder::RunFolder(RunFolder&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
 
 RunFolder::~RunFolder() {
   if (lock_ >= 0) ::close(lock_);
@@ -79,7 +81,8 @@ std::string RunFolder::newest(const std::string& out, const std::string& name) {
     if (std::stoi(match[1]) > best_number) best_number = std::stoi(match[1]), best = entry.path().string();
   }
   if (best.empty())
-    fail("{}: no run{} to resume: start one without --resume", out, name.empty() ? "" : fmt::format(" named '{}'", name));
+    fail("{}: no run{} to resume: start one without --resume", out,
+         name.empty() ? "" : fmt::format(" named '{}'", name));
   return best;
 }
 
@@ -101,8 +104,10 @@ void RunFolder::cut(const std::map<std::string, uint64_t>& sizes) const {
   for (const auto& entry : fs::directory_iterator(path_)) {
     if (!entry.is_regular_file() || !grows(entry.path())) continue;
     const auto it = sizes.find(entry.path().filename().string());
-    if (it == sizes.end()) fs::remove(entry.path());
-    else if (entry.file_size() > it->second) fs::resize_file(entry.path(), it->second);
+    if (it == sizes.end())
+      fs::remove(entry.path());
+    else if (entry.file_size() > it->second)
+      fs::resize_file(entry.path(), it->second);
   }
 }
 

@@ -107,7 +107,8 @@ NamedTensors Trainer::tensors() {
 }
 
 void Trainer::save() {
-  Checkpoint checkpoint{tensors(), round_, images_, seconds_, lr_factor_, rolled_back_, monitors_.state(), run_.sizes()};
+  Checkpoint checkpoint{tensors(),  round_,       images_,           seconds_,
+                        lr_factor_, rolled_back_, monitors_.state(), run_.sizes()};
   write_checkpoint(run_.path(), checkpoint, options_.keep_checkpoints);
 }
 
@@ -127,7 +128,8 @@ void Trainer::restore(const Checkpoint& checkpoint) {
 
 bool Trainer::crossed(double interval_kimg) const {
   const double interval = interval_kimg * 1000;
-  return std::floor(static_cast<double>(images_) / interval) > std::floor(static_cast<double>(images_before_) / interval);
+  return std::floor(static_cast<double>(images_) / interval) >
+         std::floor(static_cast<double>(images_before_) / interval);
 }
 
 void Trainer::play_round() {
@@ -139,16 +141,19 @@ void Trainer::play_round() {
     const std::string player = player_tag(phase.player);
     for (const auto& [name, value] : terms.terms()) stats_.add("Loss/" + player + "/" + name, value.item<double>());
     if (phase.name == "main") stats_.add("Loss/" + player + "/loss", terms.total().item<double>());
-    for (const auto& [name, value] : terms.watched()) stats_.add("Loss/" + name, value.detach().to(at::kFloat).mean().item<double>());
+    for (const auto& [name, value] : terms.watched())
+      stats_.add("Loss/" + name, value.detach().to(at::kFloat).mean().item<double>());
     stats_.add("Gradients/" + player + "/norm", norm);
     if (options_.monitors && !alarm_) alarm_ = monitors_.check_step(phase, terms, norm);
   };
-  find_row(update_table(), "update rule", options_.update).play(*game_, due_phases(*game_, round_), round, optimisers_, options_, report);
+  find_row(update_table(), "update rule", options_.update)
+      .play(*game_, due_phases(*game_, round_), round, optimisers_, options_, report);
   images_before_ = images_;
   images_ += per_round_;
   ++round_;
   if (options_.ema_halflife_kimg > 0)
-    move_average(*average_, *game_, average_decay(options_.ema_halflife_kimg * 1000, options_.ema_rampup, images_, per_round_));
+    move_average(*average_, *game_,
+                 average_decay(options_.ema_halflife_kimg * 1000, options_.ema_rampup, images_, per_round_));
 }
 
 std::map<std::string, double> Trainer::measure_movement() {
@@ -198,7 +203,8 @@ void Trainer::take_snapshot() {
   const std::string png = encode_png(picture);
   write_file(run_.file(fmt::format("fakes{:06}.png", static_cast<int64_t>(std::floor(kimg())))), png);
   events_->image("Samples/fakes", png, picture.size(2), picture.size(1), images_, now());
-  if (data_->domain.kind == Domain::Kind::image) write_png(run_.file("interpolations.png"), grid_->draw_interpolations(*model_));
+  if (data_->domain.kind == Domain::Kind::image)
+    write_png(run_.file("interpolations.png"), grid_->draw_interpolations(*model_));
   save_model(run_.file("model.safetensors"), recipe_, data_->domain, *average_);
   if (images_ == 0 || !game_->learns_to_generate()) return;
   if (hooks_.diversity && options_.monitors) {
@@ -210,13 +216,18 @@ void Trainer::take_snapshot() {
     if (found && found->severity != "alarm") note(*found);
   }
   if (hooks_.evaluate)
-    for (const auto& [name, value] : hooks_.evaluate(*model_, kimg(), run_)) events_->scalar("Metrics/" + name, value, images_, now());
+    for (const auto& [name, value] : hooks_.evaluate(*model_, kimg(), run_))
+      events_->scalar("Metrics/" + name, value, images_, now());
   events_->flush();
 }
 
 void Trainer::note(Finding finding) {
   finding.kimg = kimg();
-  const nlohmann::ordered_json line = {{"kimg", finding.kimg}, {"severity", finding.severity}, {"cause", finding.cause}, {"what", finding.what}, {"action", finding.action}};
+  const nlohmann::ordered_json line = {{"kimg", finding.kimg},
+                                       {"severity", finding.severity},
+                                       {"cause", finding.cause},
+                                       {"what", finding.what},
+                                       {"action", finding.action}};
   run_.append("findings.jsonl", line.dump() + "\n");
   log(fmt::format("{}: {}: {}; {}", finding.severity, finding.cause, finding.what, finding.action));
   if (hooks_.finding) hooks_.finding(finding);
@@ -233,7 +244,8 @@ bool Trainer::roll_back(const Finding& finding) {
     return false;
   }
   const Checkpoint good = read_checkpoint(checkpoints.back());
-  noted.action = fmt::format("went back to {:.3g} kimg and halved the step sizes; if it comes again: {}", good.images / 1000.0, finding.action);
+  noted.action = fmt::format("went back to {:.3g} kimg and halved the step sizes; if it comes again: {}",
+                             good.images / 1000.0, finding.action);
   note(noted);
   const double factor = good.lr_factor * kLower;
   restore(good);
@@ -251,7 +263,10 @@ Outcome Trainer::run() {
   if (checkpoints.empty()) {
     run_.cut({});
     game_->begin();
-    without_grad([&] { copy_named(average_->weights(), game_->weights(), "average"); return 0; });
+    without_grad([&] {
+      copy_named(average_->weights(), game_->weights(), "average");
+      return 0;
+    });
   } else {
     const Checkpoint last = read_checkpoint(checkpoints.back());
     restore(last);
@@ -262,7 +277,8 @@ Outcome Trainer::run() {
   if (checkpoints.empty()) {
     log(engine_summary());
     Rng picture_rng(0, "reals");
-    write_png(run_.file("reals.png"), grid_->draw_real(data_->draw(std::min<int64_t>(data_->size(), 4096), picture_rng)));
+    write_png(run_.file("reals.png"),
+              grid_->draw_real(data_->draw(std::min<int64_t>(data_->size(), 4096), picture_rng)));
     take_snapshot();
     save();
   }
@@ -275,7 +291,8 @@ Outcome Trainer::run() {
     rate_seconds_ += spent;
     rate_images_ += static_cast<double>(per_round_);
     const bool last = images_ >= total_images_, stopped = hooks_.stop && *hooks_.stop;
-    const bool snapshot = last || crossed(options_.snapshot_kimg), checkpoint = last || stopped || crossed(options_.checkpoint_kimg);
+    const bool snapshot = last || crossed(options_.snapshot_kimg),
+               checkpoint = last || stopped || crossed(options_.checkpoint_kimg);
     if (snapshot && !alarm_) take_snapshot();
     if ((snapshot || checkpoint || crossed(options_.stats_kimg)) && !alarm_) write_figures();
     if (alarm_) {

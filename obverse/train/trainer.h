@@ -33,8 +33,8 @@ struct TrainHooks {
 enum class Outcome { finished, interrupted, gave_up };
 
 /// Trains the recipe's game in the run folder, from its last checkpoint when it has one.
-/// Knows no family: it draws batches, lets the update rule play rounds, and keeps averages, figures, snapshots, monitors
-/// and checkpoints.
+/// Knows no family: it draws batches, lets the update rule play rounds, and keeps averages, figures, snapshots,
+/// monitors and checkpoints.
 Outcome train(Recipe& recipe, std::shared_ptr<const Dataset> data, const RunFolder& run, const TrainHooks& hooks);
 
 /// As above for a game that is at hand: what tests with a game of their own call.

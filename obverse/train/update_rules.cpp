@@ -29,8 +29,9 @@ static std::vector<at::Tensor> values(const NamedTensors& named) {
   return result;
 }
 
-// Consensus optimisation, Mescheder 2017, algorithm 2: every player follows its own gradient plus weight times the gradient of
-// L = 1/2 ||v||^2, v the gradients of all players at once. Main phases are simultaneous; lazy phases follow as plain steps.
+// Consensus optimisation, Mescheder 2017, algorithm 2: every player follows its own gradient plus weight times the
+// gradient of L = 1/2 ||v||^2, v the gradients of all players at once. Main phases are simultaneous; lazy phases follow
+// as plain steps.
 static void play_consensus(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
                            const TrainOptions& options, const StepReport& report) {
   std::vector<Phase> together, after;

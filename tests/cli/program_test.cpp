@@ -1,4 +1,6 @@
 // The program as a user meets it: what it does, and one line and status 2 for every mistake.
+#include "../program.h"
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,19 +9,20 @@
 #include <filesystem>
 #include <fstream>
 
-#include "../program.h"
 #include "../temporary_folder.h"
 #include "obverse/io/image.h"
 
 namespace obverse {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::Program;
 using testing::TemporaryFolder;
-using ::testing::HasSubstr;
 
-const char* const kRecipe = "name = \"tiny\"\n[data]\nsource = \"fashion-mnist\"\nlimit = 512\n[game]\nkind = \"gan\"\nz_dim = 8\n"
-    "conditional = true\n[generator]\nkind = \"dcgan\"\nchannels = [16, 8]\n[discriminator]\nkind = \"dcgan\"\nchannels = [8, 16]\n"
+const char* const kRecipe =
+    "name = \"tiny\"\n[data]\nsource = \"fashion-mnist\"\nlimit = 512\n[game]\nkind = \"gan\"\nz_dim = 8\n"
+    "conditional = true\n[generator]\nkind = \"dcgan\"\nchannels = [16, 8]\n[discriminator]\nkind = "
+    "\"dcgan\"\nchannels = [8, 16]\n"
     "[train]\nkimg = 0.5\nbatch = 32\nmonitors = false\n";
 
 struct Shell {
@@ -49,17 +52,23 @@ TEST(Program, TrainsSamplesAndSaysWhereThingsAre) {
   ASSERT_EQ(shell.run({"train", shell.recipe(), "--out", shell.folder.file("runs")}), 0) << shell.err;
   const std::string run = shell.folder.file("runs/00000-tiny");
   EXPECT_EQ(shell.out, run + "\n");
-  for (const char* name : {"recipe.toml", "log.txt", "stats.jsonl", "reals.png", "fakes000000.png", "model.safetensors", "interpolations.png"})
+  for (const char* name : {"recipe.toml", "log.txt", "stats.jsonl", "reals.png", "fakes000000.png", "model.safetensors",
+                           "interpolations.png"})
     EXPECT_TRUE(std::filesystem::exists(run + "/" + name)) << name;
 
-  ASSERT_EQ(shell.run({"sample", run, "--seeds", "0-69", "--class", "Sandal", "--out", shell.folder.file("many")}), 0) << shell.err;
-  ASSERT_EQ(shell.run({"sample", run, "--seeds", "68", "--class", "5", "--out", shell.folder.file("one")}), 0) << shell.err;
-  const at::Tensor many = read_image(shell.folder.file("many/seed0068.png")), one = read_image(shell.folder.file("one/seed0068.png"));
+  ASSERT_EQ(shell.run({"sample", run, "--seeds", "0-69", "--class", "Sandal", "--out", shell.folder.file("many")}), 0)
+      << shell.err;
+  ASSERT_EQ(shell.run({"sample", run, "--seeds", "68", "--class", "5", "--out", shell.folder.file("one")}), 0)
+      << shell.err;
+  const at::Tensor many = read_image(shell.folder.file("many/seed0068.png")),
+                   one = read_image(shell.folder.file("one/seed0068.png"));
   EXPECT_LE((many.to(at::kInt) - one.to(at::kInt)).abs().max().item<int>(), 1) << "the same seed, in a batch and alone";
 
   shell.expect_refused({"sample", run, "--seeds", "3-1"}, "--seeds 3-1");
   shell.expect_refused({"sample", run, "--class", "Kilt"}, "--class Kilt: not a class");
-  shell.expect_refused({"invert", run, "--method", "encode", "--data", "fashion-mnist", "--count", "2", "--out", shell.folder.file("i")}, "encode");
+  shell.expect_refused(
+      {"invert", run, "--method", "encode", "--data", "fashion-mnist", "--count", "2", "--out", shell.folder.file("i")},
+      "encode");
   shell.expect_refused({"eval", run, "--metrics", "fidd"}, "did you mean 'fid'?");
 }
 
@@ -95,7 +104,10 @@ TEST(Program, MissingAndUnfitThingsAreNamedInOneLine) {
 
 TEST(Program, DryRunPrintsTheEffectiveRecipeAndWritesNothing) {
   Shell shell;
-  ASSERT_EQ(shell.run({"train", shell.recipe(), "--out", shell.folder.file("runs"), "--dry-run", "--set", "train.kimg=7", "--seed", "3"}), 0) << shell.err;
+  ASSERT_EQ(shell.run({"train", shell.recipe(), "--out", shell.folder.file("runs"), "--dry-run", "--set",
+                       "train.kimg=7", "--seed", "3"}),
+            0)
+      << shell.err;
   EXPECT_THAT(shell.out, HasSubstr("kimg = 7.0"));
   EXPECT_THAT(shell.out, HasSubstr("seed = 3"));
   EXPECT_FALSE(std::filesystem::exists(shell.folder.file("runs")));

@@ -58,7 +58,8 @@ void expect_same_tensors(const std::string& a, const std::string& b) {
   ASSERT_EQ(first.size(), second.size());
   for (size_t i = 0; i < first.size(); ++i) {
     EXPECT_EQ(first[i].first, second[i].first);
-    EXPECT_TRUE(at::equal(first[i].second, second[i].second)) << first[i].first << " differs between " << a << " and " << b;
+    EXPECT_TRUE(at::equal(first[i].second, second[i].second))
+        << first[i].first << " differs between " << a << " and " << b;
   }
 }
 
@@ -91,8 +92,10 @@ TEST(Resume, KilledAtRandomPointsARunEndsInTheSameBits) {
       run.kill(SIGKILL);
     }
     const int status = run.wait();
-    if (status == 128 + SIGKILL) ++kills;
-    else ASSERT_EQ(status, 0) << run.err();
+    if (status == 128 + SIGKILL)
+      ++kills;
+    else
+      ASSERT_EQ(status, 0) << run.err();
     finished = status == 0;
   }
   ASSERT_TRUE(finished);
@@ -118,8 +121,9 @@ TEST(Resume, WithAnotherRecipeIsRefusedNamingTheKeys) {
   short_run.insert(short_run.end(), {"--set", "train.kimg=1"});
   Program first(short_run, run.folder.file("first"));
   ASSERT_EQ(first.wait(), 0) << first.err();
-  Program second({"train", run.recipe, "--out", run.out, "--resume", run.path, "--set", "train.kimg=1", "--set", "train.batch=32"},
-                 run.folder.file("second"));
+  Program second(
+      {"train", run.recipe, "--out", run.out, "--resume", run.path, "--set", "train.kimg=1", "--set", "train.batch=32"},
+      run.folder.file("second"));
   EXPECT_EQ(second.wait(), 2);
   EXPECT_NE(second.err().find("train.batch: 32 here, 64 there"), std::string::npos) << second.err();
 }

@@ -82,7 +82,10 @@ TEST(NamedTensors, NothingIsCopiedWhenAnythingDoesNotFit) {
             "m.safetensors: tensor 'b' is [4] Float, the model needs [3] Float");
   EXPECT_TRUE(at::equal(target[0].second, at::zeros({2})));
   EXPECT_THAT(message_of([&] { copy_named(target, {{"a", at::ones({2})}}, "m"); }), HasSubstr("'b' is missing"));
-  EXPECT_THAT(message_of([&] { copy_named({target[0]}, {{"a", at::ones({2})}, {"c", at::ones({1})}}, "m"); }), HasSubstr("holds 2 tensors, the model has 1"));
+  EXPECT_THAT(message_of([&] {
+                copy_named({target[0]}, {{"a", at::ones({2})}, {"c", at::ones({1})}}, "m");
+              }),
+              HasSubstr("holds 2 tensors, the model has 1"));
 }
 
 TEST(Placement, NamesAreChecked) {

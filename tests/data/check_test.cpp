@@ -60,8 +60,9 @@ TEST(CheckData, FindsEverythingAtOnceTheGravestFirst) {
   EXPECT_THAT(lines(report, false), Contains("train: 1 exact duplicate: train/cats/twin.png = train/cats/3.png"));
   EXPECT_THAT(lines(report, false), Contains("train: 1 image of one value all over: train/dogs/flat.png"));
   EXPECT_THAT(lines(report, false), Contains("1 files '*.txt' are neither PNG nor JPEG: left out"));
-  EXPECT_THAT(lines(report, false),
-              Contains("1 sample of the test split also in the training split: test/dogs/leaked.png = train/cats/5.png"));
+  EXPECT_THAT(
+      lines(report, false),
+      Contains("1 sample of the test split also in the training split: test/dogs/leaked.png = train/cats/5.png"));
   EXPECT_THAT(lines(report, false), Contains(HasSubstr("samples are few")));
   EXPECT_TRUE(report.problems.front().fatal);
   EXPECT_FALSE(report.problems.back().fatal);

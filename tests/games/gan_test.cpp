@@ -23,7 +23,8 @@ const Domain kImages = {Domain::Kind::image, {1, 16, 16}, 256, {"a", "b", "c"}};
 Recipe recipe_of(const std::string& text) { return parse_recipe({text, "test", {}}); }
 
 Recipe toy(const std::string& game) {
-  return recipe_of("[game]\nz_dim = 2\n" + game + "\n[generator]\nkind = \"mlp\"\nwidths = [8]\n[discriminator]\nkind = \"mlp\"\nwidths = [8]\n");
+  return recipe_of("[game]\nz_dim = 2\n" + game +
+                   "\n[generator]\nkind = \"mlp\"\nwidths = [8]\n[discriminator]\nkind = \"mlp\"\nwidths = [8]\n");
 }
 
 /// A round over a fixed stream of random batches.
@@ -31,11 +32,13 @@ struct Rounds {
   Domain domain;
   Rng data{1}, latents{2};
   Round next() {
-    Round round([this] {
-      std::vector<int64_t> shape = domain.shape;
-      shape.insert(shape.begin(), 4);
-      return Batch{data.normal(shape), domain.classes.empty() ? at::Tensor() : data.integers(3, {4})};
-    }, latents);
+    Round round(
+        [this] {
+          std::vector<int64_t> shape = domain.shape;
+          shape.insert(shape.begin(), 4);
+          return Batch{data.normal(shape), domain.classes.empty() ? at::Tensor() : data.integers(3, {4})};
+        },
+        latents);
     round.batch = 4;
     return round;
   }
@@ -55,15 +58,18 @@ TEST(Gan, EveryLossWithEveryPenaltyGivesFiniteGradientsToItsOwnPlayerOnly) {
         EXPECT_TRUE(at::isfinite(terms[0].total()).item<bool>()) << loss.name << " " << penalty.name;
         for (Player& p : game->players())
           for (const auto& [name, tensor] : p.parameters()) {
-            const bool last_bias = name.find("head.bias") != std::string::npos || name.find("out.bias") != std::string::npos;
+            const bool last_bias =
+                name.find("head.bias") != std::string::npos || name.find("out.bias") != std::string::npos;
             if (p.name == phase.player && last_bias) continue;  // a relativistic loss cancels it
-            EXPECT_EQ(tensor.grad().defined(), p.name == phase.player) << loss.name << " " << penalty.name << " " << name;
+            EXPECT_EQ(tensor.grad().defined(), p.name == phase.player)
+                << loss.name << " " << penalty.name << " " << name;
           }
       }
     }
 }
 
-// R1 shares the forward pass over real samples, R2 the one over generated samples: the values must be those of separate passes.
+// R1 shares the forward pass over real samples, R2 the one over generated samples: the values must be those of separate
+// passes.
 TEST(Gan, PenaltiesThatShareAPassEqualThoseTakenAlone) {
   const auto value = [](const std::string& penalty, int64_t interval) {
     const Recipe recipe = toy(penalty + " = { weight = 3.0, interval = " + std::to_string(interval) + " }");
@@ -90,7 +96,9 @@ TEST(Gan, ALazyPenaltyIsAPhaseOfItsOwn) {
 }
 
 TEST(Gan, OnlyTheOwnersMainPhaseMovesRunningStatistics) {
-  const Recipe recipe = recipe_of("[generator]\nkind = \"dcgan\"\nchannels = [8, 4]\n[discriminator]\nkind = \"dcgan\"\nchannels = [4, 8]\n[game]\nconditional = true\nr1 = { weight = 1.0, interval = 4 }\n");
+  const Recipe recipe = recipe_of(
+      "[generator]\nkind = \"dcgan\"\nchannels = [8, 4]\n[discriminator]\nkind = \"dcgan\"\nchannels = [4, "
+      "8]\n[game]\nconditional = true\nr1 = { weight = 1.0, interval = 4 }\n");
   const auto game = build_game(recipe, kImages);
   Rounds rounds{kImages};
   Round round = rounds.next();
@@ -128,7 +136,9 @@ TEST(Recipes, EveryShippedRecipeIsReadAndSaysWhatItIs) {
 
 TEST(ModelFile, HoldsAllThatIsNeededToDecodeTheSame) {
   testing::TemporaryFolder folder;
-  Recipe recipe = recipe_of("[generator]\nkind = \"dcgan\"\nchannels = [8, 4]\n[discriminator]\nkind = \"dcgan\"\nchannels = [4, 8]\n[game]\nconditional = true\nz_dim = 5\n");
+  Recipe recipe = recipe_of(
+      "[generator]\nkind = \"dcgan\"\nchannels = [8, 4]\n[discriminator]\nkind = \"dcgan\"\nchannels = [4, "
+      "8]\n[game]\nconditional = true\nz_dim = 5\n");
   const auto game = build_game(recipe, kImages);
   save_model(folder.file("m.safetensors"), recipe, kImages, *game);
   const LoadedModel loaded = load_model(folder.file("m.safetensors"));

@@ -60,8 +60,12 @@ std::string problems_of(const std::string& text, const std::vector<std::string>&
 
 TEST(Toml, ReadsEveryKindOfValue) {
   Everything o;
-  read_options({"name = \"n\"\nflag = true\nmetrics = [\"fid\", \"kid\"]\n[network]\nkind = \"large\"\nscale = 2\nchannels = [3, 4]\n"
-                "optimiser = { lr = { from = 1e-3, to = 0, shape = \"linear\" }, beta1 = 0 }\n", "r.toml", {}}, o);
+  read_options({"name = \"n\"\nflag = true\nmetrics = [\"fid\", \"kid\"]\n[network]\nkind = \"large\"\nscale = "
+                "2\nchannels = [3, 4]\n"
+                "optimiser = { lr = { from = 1e-3, to = 0, shape = \"linear\" }, beta1 = 0 }\n",
+                "r.toml",
+                {}},
+               o);
   EXPECT_EQ(o.name, "n");
   EXPECT_TRUE(o.flag);
   EXPECT_THAT(o.metrics, ElementsAre("fid", "kid"));
@@ -73,7 +77,8 @@ TEST(Toml, ReadsEveryKindOfValue) {
 }
 
 TEST(Toml, TellsEveryProblemAtOnceWithItsLineAndTheNearestKey) {
-  const std::string problems = problems_of("nmae = \"n\"\nflag = 1\n[network]\nkind = \"small\"\nwidth = 200\n[network.optimiser]\nbeta1 = \"a\"\n");
+  const std::string problems = problems_of(
+      "nmae = \"n\"\nflag = 1\n[network]\nkind = \"small\"\nwidth = 200\n[network.optimiser]\nbeta1 = \"a\"\n");
   EXPECT_THAT(problems, HasSubstr("r.toml:1: unknown key 'nmae': did you mean 'name'?"));
   EXPECT_THAT(problems, HasSubstr("r.toml:2: flag: must be true or false"));
   EXPECT_THAT(problems, HasSubstr("r.toml:5: network.width: 200 is out of range: must be between 1 and 100"));
@@ -81,13 +86,16 @@ TEST(Toml, TellsEveryProblemAtOnceWithItsLineAndTheNearestKey) {
 }
 
 TEST(Toml, AnUnknownKindIsAnsweredWithTheKnownOnes) {
-  EXPECT_THAT(problems_of("[network]\nkind = \"lrage\"\n"), HasSubstr("r.toml:2: network.kind: unknown value 'lrage': did you mean 'large'? (known: small, large)"));
+  EXPECT_THAT(problems_of("[network]\nkind = \"lrage\"\n"),
+              HasSubstr("r.toml:2: network.kind: unknown value 'lrage': did you mean 'large'? (known: small, large)"));
 }
 
 TEST(Toml, OverridesNameThemselvesInProblemsAndMakeMissingTables) {
   EXPECT_EQ(problems_of("", {"network.optimiser.beta1=0.9"}), "");
-  EXPECT_THAT(problems_of("", {"network.width=0"}), HasSubstr("--set network.width=0: network.width: 0 is out of range"));
-  EXPECT_THAT(problems_of("", {"network.widht=3"}), HasSubstr("--set network.widht=3: unknown key 'network.widht': did you mean 'network.width'?"));
+  EXPECT_THAT(problems_of("", {"network.width=0"}),
+              HasSubstr("--set network.width=0: network.width: 0 is out of range"));
+  EXPECT_THAT(problems_of("", {"network.widht=3"}),
+              HasSubstr("--set network.widht=3: unknown key 'network.widht': did you mean 'network.width'?"));
   EXPECT_THAT(problems_of("", {"novalue"}), HasSubstr("write it as key=value"));
   Everything o;
   read_options({"", "r.toml", {"name=plain words", "network.optimiser.lr={from=1, to=2}"}}, o);
@@ -97,7 +105,8 @@ TEST(Toml, OverridesNameThemselvesInProblemsAndMakeMissingTables) {
 
 TEST(Toml, SyntaxErrorsAndHalfSchedulesNameTheirLine) {
   EXPECT_THAT(problems_of("name = \n"), HasSubstr("r.toml:1: "));
-  EXPECT_THAT(problems_of("[network.optimiser]\nlr = { from = 1.0 }\n"), HasSubstr("r.toml:2: network.optimiser.lr: a schedule needs both"));
+  EXPECT_THAT(problems_of("[network.optimiser]\nlr = { from = 1.0 }\n"),
+              HasSubstr("r.toml:2: network.optimiser.lr: a schedule needs both"));
   EXPECT_THAT(problems_of("[network.optimiser]\nlr = nan\n"), HasSubstr("must be a number"));
 }
 

@@ -18,7 +18,9 @@ class Scalar : public Module {
 /// Decodes z to itself, scaled by the first player's weight: just enough of a model for snapshots.
 class ScalarModel : public LatentModel {
  public:
-  ScalarModel(std::shared_ptr<Scalar> scale) : scale_(std::move(scale)) { domain_ = {Domain::Kind::points, {2}, 0, {}}; }
+  ScalarModel(std::shared_ptr<Scalar> scale) : scale_(std::move(scale)) {
+    domain_ = {Domain::Kind::points, {2}, 0, {}};
+  }
   const Domain& domain() const override { return domain_; }
   std::vector<LatentSpace> spaces() const override { return {{"z", {2}}}; }
   at::Tensor decode(const at::Tensor& code, const at::Tensor&) override { return code * scale_->w; }
@@ -34,7 +36,10 @@ class ScalarGame : public Game {
   using Loss = std::function<at::Tensor(const Phase&, const at::Tensor& a, const at::Tensor& b, Round&)>;
 
   ScalarGame(double first, double second, std::vector<Phase> phases, Loss loss, OptimiserOptions optimiser)
-      : a(std::make_shared<Scalar>(first)), b(std::make_shared<Scalar>(second)), phases_(std::move(phases)), loss_(std::move(loss)) {
+      : a(std::make_shared<Scalar>(first)),
+        b(std::make_shared<Scalar>(second)),
+        phases_(std::move(phases)),
+        loss_(std::move(loss)) {
     players_ = {{"discriminator", {{"discriminator", a}}, optimiser}, {"generator", {{"generator", b}}, optimiser}};
   }
   std::vector<Player>& players() override { return players_; }

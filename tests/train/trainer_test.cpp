@@ -43,7 +43,8 @@ struct ToyRun {
     optimiser.lr = lr;
     const RunFolder run = RunFolder::create(folder.path(), recipe.name);
     return train(recipe, data, run, hooks, [&] {
-      return std::make_unique<ScalarGame>(1, 1, std::vector<Phase>{{"discriminator"}, {"generator"}}, loss, optimiser); });
+      return std::make_unique<ScalarGame>(1, 1, std::vector<Phase>{{"discriminator"}, {"generator"}}, loss, optimiser);
+    });
   }
 };
 
@@ -56,7 +57,8 @@ TEST(Trainer, AQuietRunFinishesWithoutFindings) {
   EXPECT_EQ(run.play(calm), Outcome::finished);
   EXPECT_TRUE(run.findings.empty());
   const std::string path = run.folder.file("00000-toy");
-  for (const char* file : {"log.txt", "stats.jsonl", "reals.png", "fakes000000.png", "model.safetensors", "events.out.tfevents.obverse"})
+  for (const char* file :
+       {"log.txt", "stats.jsonl", "reals.png", "fakes000000.png", "model.safetensors", "events.out.tfevents.obverse"})
     EXPECT_TRUE(std::filesystem::exists(path + "/" + file)) << file;
 }
 
@@ -64,13 +66,15 @@ TEST(Trainer, NanIsNamedRolledBackOnceAndThenGivenUp) {
   ToyRun run;
   const Outcome outcome = run.play([](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round& round) {
     const at::Tensor loss = calm(phase, a, b, round);
-    return round.number == 250 && phase.player == "generator" ? loss * std::numeric_limits<double>::quiet_NaN() : loss; });
+    return round.number == 250 && phase.player == "generator" ? loss * std::numeric_limits<double>::quiet_NaN() : loss;
+  });
   EXPECT_EQ(outcome, Outcome::gave_up);
   ASSERT_EQ(run.findings.size(), 2u);
   EXPECT_EQ(run.findings[0].severity, "alarm");
   EXPECT_EQ(run.findings[0].cause, "values that are not finite");
   EXPECT_NE(run.findings[0].what.find("generator"), std::string::npos);
-  EXPECT_NE(run.findings[0].action.find("went back to 0.2 kimg and halved the step sizes"), std::string::npos) << run.findings[0].action;
+  EXPECT_NE(run.findings[0].action.find("went back to 0.2 kimg and halved the step sizes"), std::string::npos)
+      << run.findings[0].action;
   EXPECT_NE(run.findings[1].action.find("gave up"), std::string::npos);
 }
 
@@ -79,7 +83,8 @@ TEST(Trainer, ASlipThatDoesNotComeAgainIsSurvived) {
   int slips = 0;
   const Outcome outcome = run.play([&](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round& round) {
     const at::Tensor loss = calm(phase, a, b, round);
-    return round.number == 250 && slips++ == 0 ? loss * std::numeric_limits<double>::infinity() : loss; });
+    return round.number == 250 && slips++ == 0 ? loss * std::numeric_limits<double>::infinity() : loss;
+  });
   EXPECT_EQ(outcome, Outcome::finished);
   EXPECT_EQ(run.findings.size(), 1u);
 }
@@ -88,7 +93,9 @@ TEST(Trainer, AnExplodingDiscriminatorIsNamed) {
   ToyRun run;
   EXPECT_EQ(run.play([](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round& round) {
     const at::Tensor loss = calm(phase, a, b, round);
-    return phase.player == "discriminator" && round.number > 200 ? loss * 1e6 : loss; }), Outcome::gave_up);
+    return phase.player == "discriminator" && round.number > 200 ? loss * 1e6 : loss;
+  }),
+            Outcome::gave_up);
   EXPECT_EQ(run.findings.front().cause, "exploding discriminator");
 }
 
@@ -96,7 +103,9 @@ TEST(Trainer, AFrozenGeneratorIsNamed) {
   ToyRun run;
   EXPECT_EQ(run.play([](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round& round) {
     const at::Tensor loss = calm(phase, a, b, round);
-    return phase.player == "generator" && round.number > 150 ? loss * 0 : loss; }), Outcome::gave_up);
+    return phase.player == "generator" && round.number > 150 ? loss * 0 : loss;
+  }),
+            Outcome::gave_up);
   EXPECT_EQ(run.findings.front().cause, "frozen generator");
 }
 

@@ -65,24 +65,34 @@ TEST(UpdateRules, ConsensusAddsTheGradientOfHalfTheSquaredGradientNorm) {
   std::map<std::string, double> norms;
   TrainOptions options;
   options.consensus_weight = 0.5;
-  ScalarGame game(2, 3, kBothMain, [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
-    return phase.player == "discriminator" ? a * a * b : a * b * b; }, steps_of(1e-3));
-  play("consensus", game, 1, options, [&](const Phase& phase, const Terms&, double norm) { norms[phase.player] = norm; });
+  ScalarGame game(
+      2, 3, kBothMain,
+      [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
+        return phase.player == "discriminator" ? a * a * b : a * b * b;
+      },
+      steps_of(1e-3));
+  play("consensus", game, 1, options,
+       [&](const Phase& phase, const Terms&, double norm) { norms[phase.player] = norm; });
   EXPECT_NEAR(norms["discriminator"], 84, 1e-4);
   EXPECT_NEAR(norms["generator"], 60, 1e-4);
 }
 
 TEST(UpdateRules, ALazyPhaseIsAStepOfItsOwnOnTheSharedOptimiserEveryIntervalRounds) {
   std::map<std::string, int> played;
-  ScalarGame game(1, 1, {{"discriminator"}, {"discriminator", "r1", 4}, {"generator"}}, [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
-    return phase.player == "discriminator" ? a * a : b * b; }, steps_of(1e-3));
+  ScalarGame game(
+      1, 1, {{"discriminator"}, {"discriminator", "r1", 4}, {"generator"}},
+      [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
+        return phase.player == "discriminator" ? a * a : b * b;
+      },
+      steps_of(1e-3));
   Optimisers optimisers = optimisers_of(game);
   Rng rng(0);
   for (int64_t i = 0; i < 9; ++i) {
     Round round([] { return Batch{}; }, rng);
     round.number = i;
-    find_row(update_table(), "update rule", "plain").play(game, due_phases(game, i), round, optimisers, {},
-        [&](const Phase& phase, const Terms&, double) { ++played[phase.player + "/" + phase.name]; });
+    find_row(update_table(), "update rule", "plain")
+        .play(game, due_phases(game, i), round, optimisers, {},
+              [&](const Phase& phase, const Terms&, double) { ++played[phase.player + "/" + phase.name]; });
   }
   EXPECT_EQ(played["discriminator/main"], 9);
   EXPECT_EQ(played["discriminator/r1"], 3);  // rounds 0, 4, 8
@@ -92,10 +102,14 @@ TEST(UpdateRules, ALazyPhaseIsAStepOfItsOwnOnTheSharedOptimiserEveryIntervalRoun
 }
 
 TEST(UpdateRules, OnlyThePlayerOfThePhaseRequiresGradients) {
-  ScalarGame game(1, 1, kBothMain, [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
-    EXPECT_EQ(a.requires_grad(), phase.player == "discriminator");
-    EXPECT_EQ(b.requires_grad(), phase.player == "generator");
-    return bilinear(phase, a, b, *static_cast<Round*>(nullptr)); }, steps_of(1e-3));
+  ScalarGame game(
+      1, 1, kBothMain,
+      [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
+        EXPECT_EQ(a.requires_grad(), phase.player == "discriminator");
+        EXPECT_EQ(b.requires_grad(), phase.player == "generator");
+        return bilinear(phase, a, b, *static_cast<Round*>(nullptr));
+      },
+      steps_of(1e-3));
   play("plain", game, 1, {}, [](auto&&...) {});
 }
 
