@@ -16,7 +16,6 @@ EncoderGameOptions::EncoderGameOptions()
       discriminator(discriminator_table(), "dcgan"),
       encoder(encoder_table(), "dcgan") {
   optimiser.lr = Schedule(1e-3, 0, 1, "linear");
-  optimiser.beta1 = 0.9;
 }
 
 void EncoderGameOptions::describe(Fields& f) {

@@ -9,9 +9,9 @@ namespace obverse {
 /// networks are is copied from it, so that the effective recipe, and with it the encoder's own model file, stands by
 /// itself.
 struct EncoderGameOptions : Options {
-  std::string model;       // file or run folder of the generator
-  std::string model_hash;  // SHA-256 of that file; empty: not looked at yet
-  double latent_weight = 0.1;
+  std::string model;            // file or run folder of the generator
+  std::string model_hash;       // SHA-256 of that file; empty: not looked at yet
+  double latent_weight = 0.02;  // more costs reconstruction, none leaves codes free to leave the prior
   double image_weight = 1;
   double feature_weight = 0.1;
   int64_t z_dim = 64;

@@ -75,6 +75,14 @@ void check_labels(const Dataset& data) {
 
 }  // namespace
 
+// The whole batch moved by the same random step.
+static at::Tensor shifted(const at::Tensor& x, int64_t most, Rng& rng) {
+  if (most == 0) return x;
+  const at::Tensor step = rng.integers(2 * most + 1, {2}) - most;
+  const auto right = step[0].item<int64_t>(), down = step[1].item<int64_t>();
+  return at::constant_pad_nd(x, {right, -right, down, -down}, -1);
+}
+
 std::shared_ptr<Classifier> train_classifier(const Dataset& train, const ClassifierTraining& training, const Log& log) {
   check_labels(train);
   if (train.size() < training.batch)
@@ -93,7 +101,8 @@ std::shared_ptr<Classifier> train_classifier(const Dataset& train, const Classif
     const at::Tensor rows = order.permutation(train.size()).slice(0, 0, steps_an_epoch * training.batch);
     for (const at::Tensor& part : rows.split(training.batch)) {
       const Batch batch = train.get(part);
-      const at::Tensor loss = at::cross_entropy_loss(network->logits(network->features(batch.x)), batch.y);
+      const at::Tensor loss =
+          at::cross_entropy_loss(network->logits(network->features(shifted(batch.x, training.shift, order))), batch.y);
       optimiser.step(loss, training.lr * 0.5 * (1 + std::cos(3.14159265358979 * step++ / steps)));
       mean_loss += loss.item<double>() / static_cast<double>(steps_an_epoch);
     }

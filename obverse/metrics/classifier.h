@@ -25,6 +25,7 @@ struct ClassifierTraining {
   int64_t epochs = 4;
   int64_t batch = 100;
   double lr = 1.5e-3;
+  int64_t shift = 0;  // batches are moved by up to so many pixels each way; the border is filled with black
   uint64_t seed = 0;
   std::string precision = "auto";  // of the training's convolutions; features are always computed in float32
   std::string text() const;        // all of it, for the cache's key

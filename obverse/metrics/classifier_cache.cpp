@@ -83,7 +83,8 @@ std::unique_ptr<FeatureNetwork> load_classifier(const std::string& path, const D
 }  // namespace
 
 std::string ClassifierTraining::text() const {
-  return fmt::format("lenet 32-64-64 epochs {} batch {} lr {} seed {} {}", epochs, batch, lr, seed, precision);
+  const std::string moved = shift > 0 ? fmt::format(" shift {}", shift) : "";
+  return fmt::format("lenet 32-64-64 epochs {} batch {} lr {} seed {} {}{}", epochs, batch, lr, seed, precision, moved);
 }
 
 std::string feature_cache() {

@@ -75,6 +75,7 @@ std::unique_ptr<FeatureNetwork> make_pixels(const DataOptions&, const Dataset& t
 
 std::unique_ptr<FeatureNetwork> make_channels(const DataOptions& options, const Dataset& train, const Log& log) {
   ClassifierTraining training;
+  training.shift = 2;
   training.epochs = 8;  // the protocol's classifiers are right on about 99.25 %
   return std::make_unique<PerChannel>(classifier_of("mnist", options, log, training), train.domain.shape.at(0));
 }

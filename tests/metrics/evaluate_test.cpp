@@ -173,9 +173,11 @@ TEST(Evaluate, ImagesAreRoundedToBytesFirstAndClassesAreCountedByTheClassifier) 
   EXPECT_THAT(figure(figures, "fid").name, testing::StartsWith("fid300_toy-classifier-"));
 }
 
-// Ten "digits" of 10x10 pixels, a bright column each, as the four IDX files of MNIST.
+// Ten "digits" of 10x10 pixels, a pattern each, as the four IDX files of MNIST.
 void write_digits(const std::string& folder, const std::string& split, int64_t n) {
-  const Dataset bars = toy_images(split, n, {1, 10, 10}, 10);
+  Dataset digits = toy_images(split, n, {1, 10, 10}, 10);
+  const at::Tensor patterns = (Rng(1, "patterns").uniform({10, 1, 10, 10}) > 0.5).to(at::kByte) * 150;
+  digits.samples = (digits.samples / 4 + patterns.index_select(0, digits.labels)).to(at::kByte);
   const auto number = [](std::ofstream& file, uint32_t value) {
     for (int shift = 24; shift >= 0; shift -= 8) file.put(static_cast<char>(value >> shift));
   };
@@ -184,10 +186,10 @@ void write_digits(const std::string& folder, const std::string& split, int64_t n
   std::ofstream images(prefix + "-images-idx3-ubyte", std::ios::binary);
   for (const int64_t value : {int64_t{0x803}, n, int64_t{10}, int64_t{10}})
     number(images, static_cast<uint32_t>(value));
-  images.write(static_cast<const char*>(bars.samples.data_ptr()), bars.samples.numel());
+  images.write(static_cast<const char*>(digits.samples.data_ptr()), digits.samples.numel());
   std::ofstream labels(prefix + "-labels-idx1-ubyte", std::ios::binary);
   for (const int64_t value : {int64_t{0x801}, n}) number(labels, static_cast<uint32_t>(value));
-  labels.write(static_cast<const char*>(bars.labels.to(at::kByte).data_ptr()), n);
+  labels.write(static_cast<const char*>(digits.labels.to(at::kByte).data_ptr()), n);
 }
 
 TEST(Evaluate, ModesOfStackedDigitsAreCountedByTheDigitClassifierOnEachChannel) {

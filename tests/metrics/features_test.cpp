@@ -52,6 +52,17 @@ TEST(Classifier, IsTheSameInEveryBitForTheSameSeed) {
   EXPECT_FALSE(a->features(x).requires_grad());
 }
 
+TEST(Classifier, TrainedOnMovedImagesKnowsThemBetter) {
+  const Dataset train = toy_images("train", 600);
+  Dataset moved = toy_images("test", 90);
+  moved.samples = at::constant_pad_nd(moved.samples, {1, -1, 2, -2}, 0);
+  ClassifierTraining still = short_training(), shaken = short_training();
+  shaken.shift = 2;
+  shaken.epochs = still.epochs = 10;
+  EXPECT_NE(still.text(), shaken.text());  // two files in the cache
+  EXPECT_GT(accuracy(*train_classifier(train, shaken), moved), 0.95);
+}
+
 TEST(Classifier, IsTrainedOnceAndThenReadFromTheCache) {
   const CacheFolder cache;
   const Dataset train = toy_images("train", 300), test = toy_images("test", 60);
