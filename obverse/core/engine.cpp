@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <torch/csrc/api/include/torch/version.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <thread>

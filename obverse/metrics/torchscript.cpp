@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <torch/script.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 

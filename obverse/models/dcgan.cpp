@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "obverse/layers/activation.h"
 #include "obverse/layers/batch_norm.h"
 #include "obverse/layers/convolution.h"

@@ -14,7 +14,8 @@ struct MlpOptions : Options {
   bool batch_norm = false;
   bool spectral_norm = false;
   double bias_spread = 0;
-  double input_scale = 1;
+  int64_t frequencies = 0;
+  double max_frequency = 100;
   void describe(Fields& f) override {
     f("widths", widths, "hidden layers, from input to output", {1, 65536});
     f("activation", activation, "after each hidden layer", names(activation_table()));
@@ -23,7 +24,10 @@ struct MlpOptions : Options {
     f("bias_spread", bias_spread,
       "initial biases are uniform within +- this / sqrt(inputs), so that layers bend away from the origin; 0: zero",
       kNotNegative);
-    f("input_scale", input_scale, "multiplies the input: resolves detail much finer than 1", kPositive);
+    f("frequencies", frequencies,
+      "sines and cosines of so many random projections beside the input, to resolve fine detail; 0: none", {0, 65536});
+    f("max_frequency", max_frequency, "longest projection, radians a unit of input; lengths are log-uniform from 1",
+      kPositive);
   }
 };
 
@@ -33,11 +37,33 @@ int64_t numbers(const Domain& domain) {
   return result;
 }
 
-/// Hidden layers: linear, batch norm where asked for, activation.
+/// x beside sin(x W) and cos(x W), W fixed: what is fine in x becomes coarse. Fourier features; Tancik 2020.
+class Frequencies : public Module {
+ public:
+  Frequencies(int64_t inputs, int64_t count, double longest, Rng& rng) {
+    const at::Tensor direction = rng.normal({inputs, count});
+    const at::Tensor length = at::exp(rng.uniform({count}) * std::log(longest));
+    buffer("weight", weight_, direction / direction.norm(2, 0) * length);
+  }
+  at::Tensor forward(const at::Tensor& x) {  // [N, inputs] -> [N, inputs + 2 count]
+    const at::Tensor angle = at::matmul(x, weight_);
+    return at::cat({x, angle.sin(), angle.cos()}, 1);
+  }
+
+ private:
+  at::Tensor weight_;  // [inputs, count]
+};
+
+/// Fourier features where asked for; hidden layers: linear, batch norm where asked for, activation.
 class Trunk : public Module {
  public:
   Trunk(const MlpOptions& options, int64_t inputs, Rng& rng)
-      : activation_(find_row(activation_table(), "activation", options.activation)), input_scale_(options.input_scale) {
+      : activation_(find_row(activation_table(), "activation", options.activation)) {
+    if (options.frequencies > 0) {
+      frequencies_ =
+          child("frequencies", std::make_shared<Frequencies>(inputs, options.frequencies, options.max_frequency, rng));
+      inputs += 2 * options.frequencies;
+    }
     const LayerOptions layer{!options.batch_norm, Init::he(), options.spectral_norm, options.bias_spread};
     for (const int64_t width : options.widths) {
       const std::string index = std::to_string(layers_.size());
@@ -49,7 +75,7 @@ class Trunk : public Module {
   }
   int64_t outputs() const { return outputs_; }
   at::Tensor forward(at::Tensor x) {  // [N, inputs] -> [N, outputs]
-    if (input_scale_ != 1) x = x * input_scale_;
+    if (frequencies_) x = frequencies_->forward(x);
     for (size_t i = 0; i < layers_.size(); ++i) {
       x = layers_[i]->forward(x);
       if (!norms_.empty()) x = norms_[i]->forward(x);
@@ -60,8 +86,8 @@ class Trunk : public Module {
 
  private:
   Activation activation_;
-  double input_scale_;
   int64_t outputs_ = 0;
+  std::shared_ptr<Frequencies> frequencies_;
   std::vector<std::shared_ptr<Linear>> layers_;
   std::vector<std::shared_ptr<BatchNorm>> norms_;
 };

@@ -7,6 +7,7 @@ namespace obverse {
 
 double Schedule::at(double progress) const {
   const double t = std::clamp((progress - start) / std::max(over, 1e-12), 0.0, 1.0);
+  if (shape == "geometric") return from * std::pow(to / from, t);
   return from + (to - from) * (shape == "linear" ? t : 0.5 * (1 - std::cos(M_PI * t)));
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -40,7 +41,7 @@ std::string join_key(const std::string& prefix, std::string_view key) {
   return prefix.empty() ? std::string(key) : prefix + "." + std::string(key);
 }
 
-const std::vector<std::string> kShapes = {"cosine", "linear"};
+const std::vector<std::string> kShapes = {"cosine", "linear", "geometric"};
 
 class Reader : public Fields {
  public:
@@ -83,6 +84,8 @@ class Reader : public Fields {
     });
     if (!table->contains("from") || !table->contains("to"))
       complain(*node, key, "a schedule needs both `from` and `to`");
+    if (read.shape == "geometric" && !(read.from > 0 && read.to > 0))
+      complain(*node, key, "a geometric schedule needs `from` and `to` above 0");
     value = read;
   }
   void operator()(std::string_view key, std::vector<int64_t>& value, std::string_view, Range range) override {
