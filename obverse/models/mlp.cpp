@@ -16,6 +16,7 @@ struct MlpOptions : Options {
   double bias_spread = 0;
   int64_t frequencies = 0;
   double max_frequency = 100;
+  double scale = 1;
   void describe(Fields& f) override {
     f("widths", widths, "hidden layers, from input to output", {1, 65536});
     f("activation", activation, "after each hidden layer", names(activation_table()));
@@ -27,6 +28,8 @@ struct MlpOptions : Options {
     f("frequencies", frequencies,
       "sines and cosines of so many random projections beside the input, to resolve fine detail; 0: none", {0, 65536});
     f("max_frequency", max_frequency, "longest projection, radians a unit of input; lengths are log-uniform from 1",
+      kPositive);
+    f("scale", scale, "the network's unit of data: what comes in is divided by it, what goes out multiplied",
       kPositive);
   }
 };
@@ -94,7 +97,8 @@ class Trunk : public Module {
 
 class MlpGenerator : public Generator {
  public:
-  MlpGenerator(const MlpOptions& options, const NetworkShape& shape, Rng& rng) : domain_(shape.domain) {
+  MlpGenerator(const MlpOptions& options, const NetworkShape& shape, Rng& rng)
+      : domain_(shape.domain), scale_(options.scale) {
     code_ = child("code", std::make_shared<LabelledCode>(shape.z_dim, shape.classes, shape.classes, rng));
     trunk_ = child("trunk", std::make_shared<Trunk>(options, code_->size(), rng));
     out_ = child("out", std::make_shared<Linear>(trunk_->outputs(), numbers(domain_), rng,
@@ -102,7 +106,7 @@ class MlpGenerator : public Generator {
   }
   at::Tensor forward(const at::Tensor& z, const at::Tensor& y) override {
     const at::Tensor x = full_precision(out_->forward(trunk_->forward(code_->forward(z, y))));
-    if (domain_.kind == Domain::Kind::points) return x;
+    if (domain_.kind == Domain::Kind::points) return x * scale_;
     std::vector<int64_t> sizes = domain_.shape;
     sizes.insert(sizes.begin(), x.size(0));
     return x.tanh().view(sizes);
@@ -110,6 +114,7 @@ class MlpGenerator : public Generator {
 
  private:
   Domain domain_;
+  double scale_;
   std::shared_ptr<LabelledCode> code_;
   std::shared_ptr<Trunk> trunk_;
   std::shared_ptr<Linear> out_;
@@ -117,31 +122,33 @@ class MlpGenerator : public Generator {
 
 class MlpDiscriminator : public Discriminator {
  public:
-  MlpDiscriminator(const MlpOptions& options, const NetworkShape& shape, Rng& rng) {
+  MlpDiscriminator(const MlpOptions& options, const NetworkShape& shape, Rng& rng) : scale_(options.scale) {
     trunk_ = child("trunk", std::make_shared<Trunk>(options, numbers(shape.domain), rng));
     head_ = child("head", std::make_shared<LogitHead>(trunk_->outputs(), shape.classes, rng,
                                                       LayerOptions{true, Init::he(1), options.spectral_norm}));
   }
-  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(x.flatten(1))); }
+  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(x.flatten(1) / scale_)); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
 
  private:
+  double scale_;
   std::shared_ptr<Trunk> trunk_;
   std::shared_ptr<LogitHead> head_;
 };
 
 class MlpEncoder : public Encoder {
  public:
-  MlpEncoder(const MlpOptions& options, const NetworkShape& shape, Rng& rng) {
+  MlpEncoder(const MlpOptions& options, const NetworkShape& shape, Rng& rng) : scale_(options.scale) {
     trunk_ = child("trunk", std::make_shared<Trunk>(options, numbers(shape.domain), rng));
     head_ = child("head", std::make_shared<CodeHead>(trunk_->outputs(), shape.z_dim, shape.classes, rng,
                                                      LayerOptions{true, Init::he(1), options.spectral_norm}));
   }
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) override {
-    return head_->forward(full_precision(trunk_->forward(x.flatten(1))), y);
+    return head_->forward(full_precision(trunk_->forward(x.flatten(1) / scale_)), y);
   }
 
  private:
+  double scale_;
   std::shared_ptr<Trunk> trunk_;
   std::shared_ptr<CodeHead> head_;
 };

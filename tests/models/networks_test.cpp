@@ -48,6 +48,7 @@ const std::vector<Variant>& variants(const Critic*) {
   static const std::vector<Variant> list = {
       {"mlp", "widths = [24, 16]"},
       {"mlp", "widths = [24]\nspectral_norm = true\nactivation = 'relu'"},
+      {"mlp", "widths = [24]\nfrequencies = 6\nmax_frequency = 20\nbias_spread = 1"},
       {"dcgan", "channels = [4, 8, 16]"},
       {"dcgan", "channels = [8, 16]\nbatch_norm = false\nspectral_norm = true\nglobal_sum = true"},
       {"dcgan", "channels = [8, 16]\nminibatch_std = true\nkernel = 3\ninit_std = 0"},

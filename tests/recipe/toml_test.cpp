@@ -107,6 +107,8 @@ TEST(Toml, SyntaxErrorsAndHalfSchedulesNameTheirLine) {
   EXPECT_THAT(problems_of("name = \n"), HasSubstr("r.toml:1: "));
   EXPECT_THAT(problems_of("[network.optimiser]\nlr = { from = 1.0 }\n"),
               HasSubstr("r.toml:2: network.optimiser.lr: a schedule needs both"));
+  EXPECT_THAT(problems_of("[network.optimiser]\nlr = { from = 1.0, to = 0, shape = 'geometric' }\n"),
+              HasSubstr("r.toml:2: network.optimiser.lr: a geometric schedule needs `from` and `to` above 0"));
   EXPECT_THAT(problems_of("[network.optimiser]\nlr = nan\n"), HasSubstr("must be a number"));
 }
 
@@ -130,6 +132,9 @@ TEST(Schedule, FollowsItsShapeByHand) {
   EXPECT_NEAR(cosine.at(0.25), 0.5 * (1 + std::cos(M_PI / 4)), 1e-15);
   EXPECT_DOUBLE_EQ(linear.at(0.25), 0.5);
   EXPECT_DOUBLE_EQ(linear.at(0.9), 0);
+  const Schedule geometric(100, 1, 0.5, "geometric");
+  EXPECT_NEAR(geometric.at(0.25), 10, 1e-12);
+  EXPECT_NEAR(geometric.at(0.9), 1, 1e-12);
 }
 
 }  // namespace
