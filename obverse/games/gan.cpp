@@ -77,35 +77,53 @@ double Gan::strength(size_t penalty, const Round& round) const {
   return penalty_table()[penalty].factor * p.weight.at(round.progress) * static_cast<double>(p.interval);
 }
 
-// D minimises loss(D(x), D(G(z))) + sum of factor * weight * E[penalty]. A penalty taken at the real or the generated
-// samples themselves shares their forward pass.
+// [k N] logits of k batches [N, ...] with the same labels, in one pass unless a logit depends on its whole batch.
+at::Tensor Gan::judge(const std::vector<at::Tensor>& batches, const at::Tensor& y) {
+  const auto k = static_cast<int64_t>(batches.size());
+  if (k == 1) return discriminator_->forward(batches[0], y);
+  if (!discriminator_->mixes_samples())
+    return discriminator_->forward(at::cat(batches), y.defined() ? y.repeat({k}) : y);
+  std::vector<at::Tensor> logits;
+  for (const at::Tensor& x : batches) logits.push_back(discriminator_->forward(x, y));
+  return at::cat(logits);
+}
+
+// D minimises loss(D(x), D(G(z))) + sum of factor * weight * E[penalty]. Points that penalties take share one pass and
+// one gradient; the real and generated samples are among them where a penalty is taken right there.
 Terms Gan::discriminator_loss(Round& round) {
-  Batch real = round.next_batch();            // [N, ...], [N]
-  at::Tensor fake = generate(real.y, round);  // [N, ...]; G is frozen
-  std::vector<std::pair<size_t, at::Tensor>> points;
+  const Batch real = round.next_batch();                               // [N, ...], [N]
+  std::vector<at::Tensor> points = {real.x, generate(real.y, round)};  // G is frozen
+  std::vector<std::pair<size_t, size_t>> taken;                        // penalty, place in `points`
   for (size_t i = 0; i < options_.penalties.size(); ++i) {
     if (options_.penalties[i].interval > 1 || strength(i, round) == 0) continue;
-    at::Tensor x = penalty_table()[i].points(real.x, fake, round.rng());
-    const bool at_real = x.data_ptr() == real.x.data_ptr(), at_fake = x.data_ptr() == fake.data_ptr();
-    x.requires_grad_();
-    if (at_real) real.x = x;
-    if (at_fake) fake = x;
-    points.emplace_back(i, x);
+    const at::Tensor x = penalty_table()[i].points(points[0], points[1], round.rng());
+    size_t place = 0;
+    while (place < 2 && x.data_ptr() != points[place].data_ptr()) ++place;
+    if (place == 2) place = points.size(), points.emplace_back();
+    points[place] = x.requires_grad_();
+    taken.emplace_back(i, place);
   }
-  const at::Tensor real_logits = discriminator_->forward(real.x, real.y);  // [N]
-  const at::Tensor fake_logits = discriminator_->forward(fake, real.y);    // [N]
+  std::vector<at::Tensor> logits(points.size()), slopes(points.size());  // [N], [N, ...]
+  for (const bool penalised : {false, true}) {
+    std::vector<size_t> places;
+    std::vector<at::Tensor> batches;
+    for (size_t i = 0; i < points.size(); ++i)
+      if (points[i].requires_grad() == penalised) places.push_back(i), batches.push_back(points[i]);
+    if (places.empty()) continue;
+    const at::Tensor together = judge(batches, real.y);
+    const std::vector<at::Tensor> parts = together.split(round.batch);
+    const std::vector<at::Tensor> g =
+        penalised ? obverse::gradients(together, batches, /*create_graph=*/true) : batches;
+    for (size_t i = 0; i < places.size(); ++i) logits[places[i]] = parts[i], slopes[places[i]] = g[i];
+  }
   Terms terms;
-  terms.add("main", loss_.discriminator(real_logits, fake_logits).mean());
-  for (const auto& [i, x] : points) {
-    const at::Tensor logits = x.is_same(real.x) ? real_logits
-                              : x.is_same(fake) ? fake_logits
-                                                : discriminator_->forward(x, real.y);
-    terms.add(penalty_table()[i].name, strength(i, round) * penalty_table()[i].value(x, logits).mean());
-  }
-  terms.watch("scores/real", real_logits);
-  terms.watch("scores/fake", fake_logits);
-  terms.watch("signs/real", real_logits.sign());
-  terms.watch("signs/fake", fake_logits.sign());
+  terms.add("main", loss_.discriminator(logits[0], logits[1]).mean());
+  for (const auto& [i, place] : taken)
+    terms.add(penalty_table()[i].name, strength(i, round) * penalty_table()[i].value(slopes[place]).mean());
+  terms.watch("scores/real", logits[0]);
+  terms.watch("scores/fake", logits[1]);
+  terms.watch("signs/real", logits[0].sign());
+  terms.watch("signs/fake", logits[1].sign());
   return terms;
 }
 
@@ -128,7 +146,7 @@ Terms Gan::penalty_loss(const std::string& name, Round& round) {
   const at::Tensor fake = penalty.needs_fake ? generate(real.y, round) : at::Tensor();
   const at::Tensor x = penalty.points(real.x, fake, round.rng()).requires_grad_();
   Terms terms;
-  terms.add(name, strength(i, round) * penalty.value(x, discriminator_->forward(x, real.y)).mean());
+  terms.add(name, strength(i, round) * penalty.value(gradient(discriminator_->forward(x, real.y), x, true)).mean());
   return terms;
 }
 

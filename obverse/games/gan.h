@@ -44,6 +44,7 @@ class Gan : public Game {
   Terms generator_loss(Round& round);
   Terms penalty_loss(const std::string& name, Round& round);
   at::Tensor generate(const at::Tensor& y, Round& round);  // y: labels, or undefined
+  at::Tensor judge(const std::vector<at::Tensor>& batches, const at::Tensor& y);
   double strength(size_t penalty, const Round& round) const;
 
   GanOptions options_;

@@ -10,13 +10,14 @@
 
 namespace obverse {
 
-/// Zero-centred gradient penalty, per sample: ||grad_x D(x)||^2 over all of a sample's elements.
-/// Mescheder 2018, eq. 9 (R1 on real samples, R2 on generated ones). Needs x.requires_grad().
-/// x: [N, ...], logits: [N]; returns [N]. Differentiable (double backward).
-at::Tensor zero_centred_penalty(const at::Tensor& x, const at::Tensor& logits);
+/// Gradient penalties, per sample, of the gradient g = grad_x D(x) [N, ...] at points x; norms run over all of a sample's
+/// elements. Both return [N] and are differentiable when g is.
 
-/// (||grad_x D(x)||_2 - 1)^2 per sample, the norm over all of a sample's elements. Gulrajani 2017, eq. 3.
-at::Tensor one_centred_penalty(const at::Tensor& x, const at::Tensor& logits);
+/// Zero-centred: ||g||^2. Mescheder 2018, eq. 9 (R1 on real samples, R2 on generated ones).
+at::Tensor zero_centred_penalty(const at::Tensor& g);
+
+/// One-centred: (||g||_2 - 1)^2. Gulrajani 2017, eq. 3.
+at::Tensor one_centred_penalty(const at::Tensor& g);
 
 /// Uniform points on the lines between x_real and x_fake, one random share a sample. [N, ...].
 at::Tensor interpolate(const at::Tensor& x_real, const at::Tensor& x_fake, Rng& rng);
@@ -30,7 +31,7 @@ struct Penalty {
   std::string name, source;
   /// Points to take it at, detached [N, ...]. `fake` may be undefined when `needs_fake` is false.
   at::Tensor (*points)(const at::Tensor& real, const at::Tensor& fake, Rng& rng);
-  at::Tensor (*value)(const at::Tensor& x, const at::Tensor& logits);  // [N]
+  at::Tensor (*value)(const at::Tensor& gradient);  // [N, ...] -> [N]
   double factor = 1;  // of the paper's formula: gamma / 2 for R1 and R2, lambda for WGAN-GP
   bool needs_fake = false;
 };

@@ -167,15 +167,18 @@ class Trunk : public Module {
 
 class DcganDiscriminator : public Discriminator {
  public:
-  DcganDiscriminator(const CriticOptions& o, const NetworkShape& shape, Rng& rng) {
+  DcganDiscriminator(const CriticOptions& o, const NetworkShape& shape, Rng& rng)
+      : mixes_samples_(o.batch_norm || o.minibatch_std) {
     trunk_ = child("trunk", std::make_shared<Trunk>(o, shape, rng));
     head_ = child("head", std::make_shared<LogitHead>(trunk_->features(), shape.classes, rng,
                                                       LayerOptions{true, weights(o.init_std, 1), o.spectral_norm}));
   }
   at::Tensor features(const at::Tensor& x) override { return trunk_->forward(x); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
+  bool mixes_samples() const override { return mixes_samples_; }
 
  private:
+  bool mixes_samples_;
   std::shared_ptr<Trunk> trunk_;
   std::shared_ptr<LogitHead> head_;
 };

@@ -11,6 +11,7 @@ namespace {
 struct MlpOptions : Options {
   std::vector<int64_t> widths = {128, 128, 128};
   std::string activation = "leaky_relu";
+  bool skip = false;
   bool batch_norm = false;
   bool spectral_norm = false;
   double bias_spread = 0;
@@ -20,6 +21,7 @@ struct MlpOptions : Options {
   void describe(Fields& f) override {
     f("widths", widths, "hidden layers, from input to output", {1, 65536});
     f("activation", activation, "after each hidden layer", names(activation_table()));
+    f("skip", skip, "the last layer sees the input beside the hidden layers' output");
     f("batch_norm", batch_norm, "normalise each hidden layer over the batch");
     f("spectral_norm", spectral_norm, "divide each weight by its largest singular value");
     f("bias_spread", bias_spread,
@@ -61,7 +63,8 @@ class Frequencies : public Module {
 class Trunk : public Module {
  public:
   Trunk(const MlpOptions& options, int64_t inputs, Rng& rng)
-      : activation_(find_row(activation_table(), "activation", options.activation)) {
+      : activation_(find_row(activation_table(), "activation", options.activation)), skip_(options.skip) {
+    const int64_t skipped = options.skip ? inputs : 0;
     if (options.frequencies > 0) {
       frequencies_ =
           child("frequencies", std::make_shared<Frequencies>(inputs, options.frequencies, options.max_frequency, rng));
@@ -74,21 +77,22 @@ class Trunk : public Module {
       if (options.batch_norm) norms_.push_back(child("norm" + index, std::make_shared<BatchNorm>(width)));
       inputs = width;
     }
-    outputs_ = inputs;
+    outputs_ = inputs + skipped;
   }
   int64_t outputs() const { return outputs_; }
-  at::Tensor forward(at::Tensor x) {  // [N, inputs] -> [N, outputs]
-    if (frequencies_) x = frequencies_->forward(x);
+  at::Tensor forward(const at::Tensor& input) {  // [N, inputs] -> [N, outputs]
+    at::Tensor x = frequencies_ ? frequencies_->forward(input) : input;
     for (size_t i = 0; i < layers_.size(); ++i) {
       x = layers_[i]->forward(x);
       if (!norms_.empty()) x = norms_[i]->forward(x);
       x = activation_.apply(x);
     }
-    return x;
+    return skip_ ? at::cat({x, input.to(x.scalar_type())}, 1) : x;
   }
 
  private:
   Activation activation_;
+  bool skip_;
   int64_t outputs_ = 0;
   std::shared_ptr<Frequencies> frequencies_;
   std::vector<std::shared_ptr<Linear>> layers_;
@@ -122,16 +126,19 @@ class MlpGenerator : public Generator {
 
 class MlpDiscriminator : public Discriminator {
  public:
-  MlpDiscriminator(const MlpOptions& options, const NetworkShape& shape, Rng& rng) : scale_(options.scale) {
+  MlpDiscriminator(const MlpOptions& options, const NetworkShape& shape, Rng& rng)
+      : scale_(options.scale), mixes_samples_(options.batch_norm) {
     trunk_ = child("trunk", std::make_shared<Trunk>(options, numbers(shape.domain), rng));
     head_ = child("head", std::make_shared<LogitHead>(trunk_->outputs(), shape.classes, rng,
                                                       LayerOptions{true, Init::he(1), options.spectral_norm}));
   }
   at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(x.flatten(1) / scale_)); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
+  bool mixes_samples() const override { return mixes_samples_; }
 
  private:
   double scale_;
+  bool mixes_samples_;
   std::shared_ptr<Trunk> trunk_;
   std::shared_ptr<LogitHead> head_;
 };

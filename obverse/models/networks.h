@@ -31,6 +31,8 @@ class Discriminator : public Module {
   /// features, y: [N]; returns logits [N] float32.
   virtual at::Tensor head(const at::Tensor& features, const at::Tensor& y) = 0;
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) { return head(features(x), y); }
+  /// Whether a sample's logit depends on the rest of its batch: batch norm, minibatch statistics.
+  virtual bool mixes_samples() const { return false; }
 };
 
 class Encoder : public Module {

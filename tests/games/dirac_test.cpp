@@ -75,7 +75,7 @@ struct Dirac {
     for (const std::string& name : penalties) {
       const Penalty& row = find_row(penalty_table(), "penalty", name);
       const at::Tensor x = row.points(x_real, x_fake, rng).detach().requires_grad_(true);
-      sum = sum + row.factor * gamma * row.value(x, D(x)).mean();
+      sum = sum + row.factor * gamma * row.value(gradient(D(x), x, true)).mean();
     }
     return sum;
   }

@@ -160,6 +160,20 @@ TYPED_TEST(EveryNetwork, IsNamedOnceAndHasASource) {
   }
 }
 
+TEST(Discriminator, SaysWhetherItsLogitsDependOnTheRestOfTheBatch) {
+  for_every_network<Discriminator>([](const auto& build, const NetworkShape& shape) {
+    const auto network = build();
+    Rng rng(2);
+    stir(*network, rng);
+    network->track(false);  // the power iteration stands still
+    const at::Tensor x = input_of(*network, shape, rng), y = labels(shape), twice = y.defined() ? y.repeat({2}) : y;
+    const at::Tensor others = input_of(*network, shape, rng);
+    const at::Tensor apart = network->forward(x, y);
+    const at::Tensor together = network->forward(at::cat({x, others}), twice).narrow(0, 0, kBatch);
+    EXPECT_EQ(relative_error(together, apart) > 1e-4, network->mixes_samples());
+  });
+}
+
 TYPED_TEST(EveryNetwork, GivesFiniteFloat32OfTheStatedShape) {
   for_every_network<TypeParam>([](const auto& build, const NetworkShape& shape) {
     const auto network = build();
