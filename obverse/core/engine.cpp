@@ -20,6 +20,10 @@ void start_engine(int threads) {
     threads = wanted ? std::atoi(wanted) : static_cast<int>(std::thread::hardware_concurrency());
   }
   at::set_num_threads(std::max(1, threads));
+  // Numbers below 1e-38 become zero: moments of weights that no longer learn would end there, at a tenth of the speed.
+  // The setting is one of each thread's own.
+  at::globalContext().setFlushDenormal(true);
+  at::parallel_for(0, at::get_num_threads(), 1, [](int64_t, int64_t) { at::globalContext().setFlushDenormal(true); });
 }
 
 bool processor_has_bfloat16() {

@@ -4,7 +4,8 @@
 
 namespace obverse {
 
-/// To be called first in main: sets the number of threads (`threads`, or OMP_NUM_THREADS, or every core).
+/// To be called first in main: sets the number of threads (`threads`, or OMP_NUM_THREADS, or every core) and lets
+/// denormal numbers be zero.
 void start_engine(int threads = 0);
 
 /// Whether the processor multiplies bfloat16 natively (AVX512-BF16 or AMX).

@@ -14,8 +14,16 @@ struct Coefficients {
   double lr, beta1, beta2, eps, weight_decay, correction1, correction2;
 };
 
-// One fused pass over a parameter; the compiler vectorises it.
-void update(float* p, const float* g, float* m, float* v, int64_t n, const Coefficients& c) {
+// Compiled for several widths of vector registers; the processor's widest is taken.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define OBVERSE_VECTORISED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
+#else
+#define OBVERSE_VECTORISED
+#endif
+
+// One fused pass over a parameter.
+OBVERSE_VECTORISED void update(float* __restrict p, const float* __restrict g, float* __restrict m, float* __restrict v,
+                               int64_t n, const Coefficients& c) {
   const float beta1 = c.beta1, beta2 = c.beta2, eps = c.eps, decay = c.weight_decay;
   const float rate = c.lr / c.correction1, scale = 1 / std::sqrt(c.correction2);
   for (int64_t i = 0; i < n; ++i) {
