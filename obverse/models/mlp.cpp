@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include "obverse/layers/activation.h"
 #include "obverse/layers/batch_norm.h"
@@ -42,6 +43,20 @@ int64_t numbers(const Domain& domain) {
   return result;
 }
 
+/// sin(x) and cos(x), each the other's derivative, so that none is computed twice.
+struct SineAndCosine : torch::autograd::Function<SineAndCosine> {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& x) {
+    const torch::autograd::variable_list result = {x.sin(), x.cos()};
+    context->save_for_backward(result);
+    return result;
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list slopes) {
+    const auto saved = context->get_saved_variables();
+    return {slopes[0] * saved[1] - slopes[1] * saved[0]};
+  }
+};
+
 /// x beside sin(x W) and cos(x W), W fixed: what is fine in x becomes coarse. Fourier features; Tancik 2020.
 class Frequencies : public Module {
  public:
@@ -51,8 +66,8 @@ class Frequencies : public Module {
     buffer("weight", weight_, direction / direction.norm(2, 0) * length);
   }
   at::Tensor forward(const at::Tensor& x) {  // [N, inputs] -> [N, inputs + 2 count]
-    const at::Tensor angle = at::matmul(x, weight_);
-    return at::cat({x, angle.sin(), angle.cos()}, 1);
+    const auto waves = SineAndCosine::apply(at::matmul(x, weight_));
+    return at::cat({x, waves[0], waves[1]}, 1);
   }
 
  private:
