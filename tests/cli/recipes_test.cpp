@@ -1,0 +1,67 @@
+// The recipes that ship: each is valid, and those of the mixtures find every mode even in a short form.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "../program.h"
+#include "../temporary_folder.h"
+
+namespace obverse {
+namespace {
+
+using testing::Program;
+using testing::slurp;
+using testing::TemporaryFolder;
+
+const std::string kRecipes = OBVERSE_SOURCE_DIR "/recipes";
+
+TEST(Recipes, OfGeneratorsAreValidByThemselves) {
+  int seen = 0;
+  for (const auto& file : std::filesystem::directory_iterator(kRecipes)) {
+    if (slurp(file.path().string()).find("kind = \"encoder\"") != std::string::npos) continue;  // needs a generator
+    const TemporaryFolder folder;
+    Program program({"train", file.path().string(), "--dry-run"}, folder.file("log"));
+    EXPECT_EQ(program.wait(), 0) << file.path() << ": " << program.err();
+    ++seen;
+  }
+  EXPECT_GE(seen, 4);
+}
+
+struct Mixture {
+  std::string name, kimg;  // a small part of the recipe's length
+  double modes, high_quality, reverse_kl;
+  friend void PrintTo(const Mixture& mixture, std::ostream* out) { *out << mixture.name; }
+};
+
+class ShortMixture : public ::testing::TestWithParam<Mixture> {};
+
+TEST_P(ShortMixture, FindsEveryModeEvenly) {
+  const TemporaryFolder folder;
+  Program train({"train", kRecipes + "/" + GetParam().name + ".toml", "--out", folder.file("runs"), "--quiet", "--set",
+                 "train.kimg=" + GetParam().kimg, "--set", "train.monitors=false", "--set", "eval.metrics=[]"},
+                folder.file("train"));
+  ASSERT_EQ(train.wait(), 0) << train.err();
+  Program eval(
+      {"eval", folder.file("runs/00000-" + GetParam().name), "--metrics", "modes", "--samples", "2500", "--json"},
+      folder.file("eval"));
+  ASSERT_EQ(eval.wait(), 0) << eval.err();
+  const auto line = nlohmann::json::parse(eval.out()).at(0);
+  const auto figure = [&](const std::string& label) {
+    for (const auto& [key, name] : line["label"].items())
+      if (name == label) return line["results"][key].get<double>();
+    ADD_FAILURE() << "no figure '" << label << "' in " << eval.out();
+    return 0.0;
+  };
+  EXPECT_EQ(figure("modes"), GetParam().modes);
+  EXPECT_GT(figure("high quality"), GetParam().high_quality);
+  EXPECT_LT(figure("reverse kl"), GetParam().reverse_kl);
+}
+
+INSTANTIATE_TEST_SUITE_P(Recipes, ShortMixture,
+                         ::testing::Values(Mixture{"ring", "160", 8, 0.5, 0.1}, Mixture{"grid", "480", 25, 0.5, 0.2}),
+                         [](const auto& mixture) { return mixture.param.name; });
+
+}  // namespace
+}  // namespace obverse
