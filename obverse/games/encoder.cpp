@@ -79,7 +79,7 @@ EncoderGame::EncoderGame(const EncoderGameOptions& options, const Domain& domain
   generator_ = build(options_.generator, shape_, generator_rng);
   discriminator_ = build(options_.discriminator, shape_, discriminator_rng);
   encoder_ = build(options_.encoder, shape_, encoder_rng);
-  for (const auto& [name, module] : fixed_modules()) {
+  for (const auto& [name, module] : EncoderGame::fixed_modules()) {
     module->train(false);
     module->set_requires_grad(false);
   }

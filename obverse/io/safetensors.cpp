@@ -181,6 +181,7 @@ TensorFile read_safetensors(const std::string& path) {
   uint64_t header_size = 0;
   if (bytes.size() < 9) fail("{}: {} bytes: not a safetensors file, or cut short", path, bytes.size());
   for (int i = 0; i < 8; ++i) header_size |= static_cast<uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+  // cppcheck-suppress containerOutOfBounds; fail() does not return
   if (bytes[8] != '{' || header_size > kMaxHeader) fail("{}: not a safetensors file", path);
   if (header_size > bytes.size() - 8) fail("{}: the safetensors header is cut short", path);
   const char* data = bytes.data() + 8 + header_size;

@@ -46,7 +46,7 @@ int64_t numbers(const Domain& domain) {
 /// sin(x) and cos(x), each the other's derivative, so that none is computed twice.
 struct SineAndCosine : torch::autograd::Function<SineAndCosine> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& x) {
-    const torch::autograd::variable_list result = {x.sin(), x.cos()};
+    torch::autograd::variable_list result = {x.sin(), x.cos()};
     context->save_for_backward(result);
     return result;
   }

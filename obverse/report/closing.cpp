@@ -15,7 +15,7 @@ std::string shell_path(const RunRecord& run, const std::string& file) {
     return std::isalnum(c) || std::string_view("/._-+,:@%").find(static_cast<char>(c)) != std::string_view::npos;
   };
   if (!path.empty() && path.front() != '-' && std::all_of(path.begin(), path.end(), is_plain)) return path;
-  std::string quoted = path.front() == '-' ? "./'" : "'";
+  std::string quoted = !path.empty() && path.front() == '-' ? "./'" : "'";
   for (const char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return escape(quoted + "'");
 }
