@@ -94,26 +94,28 @@ Terms Gan::discriminator_loss(Round& round) {
   const Batch real = round.next_batch();                               // [N, ...], [N]
   std::vector<at::Tensor> points = {real.x, generate(real.y, round)};  // G is frozen
   std::vector<std::pair<size_t, size_t>> taken;                        // penalty, place in `points`
+  std::vector<bool> penalised(2, false);                               // of each place
   for (size_t i = 0; i < options_.penalties.size(); ++i) {
     if (options_.penalties[i].interval > 1 || strength(i, round) == 0) continue;
     const at::Tensor x = penalty_table()[i].points(points[0], points[1], round.rng());
     size_t place = 0;
     while (place < 2 && x.data_ptr() != points[place].data_ptr()) ++place;
-    if (place == 2) place = points.size(), points.emplace_back();
+    if (place == 2) place = points.size(), points.emplace_back(), penalised.emplace_back();
     points[place] = x.requires_grad_();
+    penalised[place] = true;
     taken.emplace_back(i, place);
   }
   std::vector<at::Tensor> logits(points.size()), slopes(points.size());  // [N], [N, ...]
-  for (const bool penalised : {false, true}) {
+  for (const bool with_slope : {false, true}) {
     std::vector<size_t> places;
     std::vector<at::Tensor> batches;
     for (size_t i = 0; i < points.size(); ++i)
-      if (points[i].requires_grad() == penalised) places.push_back(i), batches.push_back(points[i]);
+      if (penalised[i] == with_slope) places.push_back(i), batches.push_back(points[i]);
     if (places.empty()) continue;
     const at::Tensor together = judge(batches, real.y);
     const std::vector<at::Tensor> parts = together.split(round.batch);
     const std::vector<at::Tensor> g =
-        penalised ? obverse::gradients(together, batches, /*create_graph=*/true) : batches;
+        with_slope ? obverse::gradients(together, batches, /*create_graph=*/true) : batches;
     for (size_t i = 0; i < places.size(); ++i) logits[places[i]] = parts[i], slopes[places[i]] = g[i];
   }
   Terms terms;

@@ -1,8 +1,8 @@
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include "obverse/layers/activation.h"
 #include "obverse/layers/batch_norm.h"
+#include "obverse/layers/fourier_features.h"
 #include "obverse/models/heads.h"
 #include "obverse/models/zoo.h"
 
@@ -12,7 +12,6 @@ namespace {
 struct MlpOptions : Options {
   std::vector<int64_t> widths = {128, 128, 128};
   std::string activation = "leaky_relu";
-  bool skip = false;
   bool batch_norm = false;
   bool spectral_norm = false;
   double bias_spread = 0;
@@ -22,7 +21,6 @@ struct MlpOptions : Options {
   void describe(Fields& f) override {
     f("widths", widths, "hidden layers, from input to output", {1, 65536});
     f("activation", activation, "after each hidden layer", names(activation_table()));
-    f("skip", skip, "the last layer sees the input beside the hidden layers' output");
     f("batch_norm", batch_norm, "normalise each hidden layer over the batch");
     f("spectral_norm", spectral_norm, "divide each weight by its largest singular value");
     f("bias_spread", bias_spread,
@@ -43,46 +41,14 @@ int64_t numbers(const Domain& domain) {
   return result;
 }
 
-/// sin(x) and cos(x), each the other's derivative, so that none is computed twice.
-struct SineAndCosine : torch::autograd::Function<SineAndCosine> {
-  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& x) {
-    torch::autograd::variable_list result = {x.sin(), x.cos()};
-    context->save_for_backward(result);
-    return result;
-  }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 torch::autograd::variable_list slopes) {
-    const auto saved = context->get_saved_variables();
-    return {slopes[0] * saved[1] - slopes[1] * saved[0]};
-  }
-};
-
-/// x beside sin(x W) and cos(x W), W fixed: what is fine in x becomes coarse. Fourier features; Tancik 2020.
-class Frequencies : public Module {
- public:
-  Frequencies(int64_t inputs, int64_t count, double longest, Rng& rng) {
-    const at::Tensor direction = rng.normal({inputs, count});
-    const at::Tensor length = at::exp(rng.uniform({count}) * std::log(longest));
-    buffer("weight", weight_, direction / direction.norm(2, 0) * length);
-  }
-  at::Tensor forward(const at::Tensor& x) {  // [N, inputs] -> [N, inputs + 2 count]
-    const auto waves = SineAndCosine::apply(at::matmul(x, weight_));
-    return at::cat({x, waves[0], waves[1]}, 1);
-  }
-
- private:
-  at::Tensor weight_;  // [inputs, count]
-};
-
 /// Fourier features where asked for; hidden layers: linear, batch norm where asked for, activation.
 class Trunk : public Module {
  public:
   Trunk(const MlpOptions& options, int64_t inputs, Rng& rng)
-      : activation_(find_row(activation_table(), "activation", options.activation)), skip_(options.skip) {
-    const int64_t skipped = options.skip ? inputs : 0;
+      : activation_(find_row(activation_table(), "activation", options.activation)) {
     if (options.frequencies > 0) {
-      frequencies_ =
-          child("frequencies", std::make_shared<Frequencies>(inputs, options.frequencies, options.max_frequency, rng));
+      frequencies_ = child("frequencies",
+                           std::make_shared<FourierFeatures>(inputs, options.frequencies, options.max_frequency, rng));
       inputs += 2 * options.frequencies;
     }
     const LayerOptions layer{!options.batch_norm, Init::he(), options.spectral_norm, options.bias_spread};
@@ -92,24 +58,23 @@ class Trunk : public Module {
       if (options.batch_norm) norms_.push_back(child("norm" + index, std::make_shared<BatchNorm>(width)));
       inputs = width;
     }
-    outputs_ = inputs + skipped;
+    outputs_ = inputs;
   }
   int64_t outputs() const { return outputs_; }
-  at::Tensor forward(const at::Tensor& input) {  // [N, inputs] -> [N, outputs]
-    at::Tensor x = frequencies_ ? frequencies_->forward(input) : input;
+  at::Tensor forward(at::Tensor x) {  // [N, inputs] -> [N, outputs]
+    if (frequencies_) x = frequencies_->forward(x);
     for (size_t i = 0; i < layers_.size(); ++i) {
       x = layers_[i]->forward(x);
       if (!norms_.empty()) x = norms_[i]->forward(x);
       x = activation_.apply(x);
     }
-    return skip_ ? at::cat({x, input.to(x.scalar_type())}, 1) : x;
+    return x;
   }
 
  private:
   Activation activation_;
-  bool skip_;
   int64_t outputs_ = 0;
-  std::shared_ptr<Frequencies> frequencies_;
+  std::shared_ptr<FourierFeatures> frequencies_;
   std::vector<std::shared_ptr<Linear>> layers_;
   std::vector<std::shared_ptr<BatchNorm>> norms_;
 };
