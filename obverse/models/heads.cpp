@@ -32,7 +32,9 @@ LabelledCode::LabelledCode(int64_t z_dim, int64_t classes, int64_t width, Rng& r
 }
 
 at::Tensor LabelledCode::forward(const at::Tensor& z, const at::Tensor& y) {
-  return embedding_ ? at::cat({z, embedding_->forward(y)}, 1) : z;
+  if (!embedding_) return z;
+  const at::Tensor label = embedding_->forward(y);
+  return at::cat({z, label}, 1);
 }
 
 }  // namespace obverse
