@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/games/network_model.h"
@@ -77,15 +76,27 @@ double Gan::strength(size_t penalty, const Round& round) const {
   return penalty_table()[penalty].factor * p.weight.at(round.progress) * static_cast<double>(p.interval);
 }
 
-// [k N] logits of k batches [N, ...] with the same labels, in one pass unless a logit depends on its whole batch.
-at::Tensor Gan::judge(const std::vector<at::Tensor>& batches, const at::Tensor& y) {
+// Logits [N] of each of k batches [N, ...] with the same labels, and where asked for D's gradients [N, ...] there; in one
+// pass unless a logit depends on its whole batch.
+Gan::Judgement Gan::judge(const std::vector<at::Tensor>& batches, const at::Tensor& y, bool with_slope) {
+  const auto look = [&](const at::Tensor& x, const at::Tensor& labels) {
+    return with_slope ? discriminator_->forward_with_gradient(x, labels)
+                      : std::pair(discriminator_->forward(x, labels), at::Tensor());
+  };
   const auto k = static_cast<int64_t>(batches.size());
-  if (k == 1) return discriminator_->forward(batches[0], y);
-  if (!discriminator_->mixes_samples())
-    return discriminator_->forward(at::cat(batches), y.defined() ? y.repeat({k}) : y);
-  std::vector<at::Tensor> logits;
-  for (const at::Tensor& x : batches) logits.push_back(discriminator_->forward(x, y));
-  return at::cat(logits);
+  Judgement result;
+  if (k > 1 && !discriminator_->mixes_samples()) {
+    const auto [logits, slopes] = look(at::cat(batches), y.defined() ? y.repeat({k}) : y);
+    result.logits = logits.chunk(k);
+    if (with_slope) result.slopes = slopes.chunk(k);
+    return result;
+  }
+  for (const at::Tensor& x : batches) {
+    const auto [logits, slopes] = look(x, y);
+    result.logits.push_back(logits);
+    result.slopes.push_back(slopes);
+  }
+  return result;
 }
 
 // D minimises loss(D(x), D(G(z))) + sum of factor * weight * E[penalty]. Points that penalties take share one pass and
@@ -101,7 +112,7 @@ Terms Gan::discriminator_loss(Round& round) {
     size_t place = 0;
     while (place < 2 && x.data_ptr() != points[place].data_ptr()) ++place;
     if (place == 2) place = points.size(), points.emplace_back(), penalised.emplace_back();
-    points[place] = x.requires_grad_();
+    points[place] = x;
     penalised[place] = true;
     taken.emplace_back(i, place);
   }
@@ -112,11 +123,11 @@ Terms Gan::discriminator_loss(Round& round) {
     for (size_t i = 0; i < points.size(); ++i)
       if (penalised[i] == with_slope) places.push_back(i), batches.push_back(points[i]);
     if (places.empty()) continue;
-    const at::Tensor together = judge(batches, real.y);
-    const std::vector<at::Tensor> parts = together.split(round.batch);
-    const std::vector<at::Tensor> g =
-        with_slope ? obverse::gradients(together, batches, /*create_graph=*/true) : batches;
-    for (size_t i = 0; i < places.size(); ++i) logits[places[i]] = parts[i], slopes[places[i]] = g[i];
+    const Judgement judgement = judge(batches, real.y, with_slope);
+    for (size_t i = 0; i < places.size(); ++i) {
+      logits[places[i]] = judgement.logits[i];
+      if (with_slope) slopes[places[i]] = judgement.slopes[i];
+    }
   }
   Terms terms;
   terms.add("main", loss_.discriminator(logits[0], logits[1]).mean());
@@ -146,9 +157,9 @@ Terms Gan::penalty_loss(const std::string& name, Round& round) {
   const size_t i = &penalty - penalty_table().data();
   const Batch real = round.next_batch();
   const at::Tensor fake = penalty.needs_fake ? generate(real.y, round) : at::Tensor();
-  const at::Tensor x = penalty.points(real.x, fake, round.rng()).requires_grad_();
+  const at::Tensor x = penalty.points(real.x, fake, round.rng());
   Terms terms;
-  terms.add(name, strength(i, round) * penalty.value(gradient(discriminator_->forward(x, real.y), x, true)).mean());
+  terms.add(name, strength(i, round) * penalty.value(discriminator_->forward_with_gradient(x, real.y).second).mean());
   return terms;
 }
 

@@ -44,7 +44,10 @@ class Gan : public Game {
   Terms generator_loss(Round& round);
   Terms penalty_loss(const std::string& name, Round& round);
   at::Tensor generate(const at::Tensor& y, Round& round);  // y: labels, or undefined
-  at::Tensor judge(const std::vector<at::Tensor>& batches, const at::Tensor& y);
+  struct Judgement {
+    std::vector<at::Tensor> logits, slopes;
+  };
+  Judgement judge(const std::vector<at::Tensor>& batches, const at::Tensor& y, bool with_slope);
   double strength(size_t penalty, const Round& round) const;
 
   GanOptions options_;

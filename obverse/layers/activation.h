@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@ namespace obverse {
 struct Activation {
   std::string name, source;
   at::Tensor (*apply)(const at::Tensor& x);
+  std::optional<double> negative_slope = {};  // of two straight lines that meet at 0, the one above being x itself
 };
 
 /// relu, leaky_relu (slope 0.2), tanh, softplus.

@@ -32,8 +32,8 @@ FourierFeatures::FourierFeatures(int64_t inputs, int64_t count, double longest, 
   buffer("weight", weight_, direction / direction.norm(2, 0) * length);
 }
 
-at::Tensor FourierFeatures::forward(const at::Tensor& x) {
-  const variable_list waves = SineAndCosine::apply(at::matmul(x, weight_));
+at::Tensor fourier_features(const at::Tensor& x, const at::Tensor& weight) {
+  const variable_list waves = SineAndCosine::apply(at::matmul(x, weight));
   return at::cat({x, waves[0], waves[1]}, 1);
 }
 

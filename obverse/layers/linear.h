@@ -22,9 +22,11 @@ class Linear : public Module {
  public:
   Linear(int64_t inputs, int64_t outputs, Rng& rng, const LayerOptions& options = {});
   at::Tensor forward(const at::Tensor& x);  // [N, inputs] -> [N, outputs]
+  const at::Tensor& weight() const { return weight_; }  // [outputs, inputs], before spectral norm
+  const at::Tensor& bias() const { return bias_; }      // [outputs]
 
  private:
-  at::Tensor weight_, bias_;  // [outputs, inputs], [outputs]
+  at::Tensor weight_, bias_;
   std::shared_ptr<SpectralNorm> norm_;
 };
 

@@ -10,6 +10,7 @@ class LogitHead : public Module {
  public:
   LogitHead(int64_t features, int64_t classes, Rng& rng, const LayerOptions& options = {});
   at::Tensor forward(const at::Tensor& h, const at::Tensor& y);  // [N, F], [N] -> [N] float32
+  const Linear& linear() const { return *linear_; }
 
  private:
   std::shared_ptr<Linear> linear_;

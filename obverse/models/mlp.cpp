@@ -1,7 +1,10 @@
 #include <ATen/ATen.h>
 
+#include <optional>
+
 #include "obverse/layers/activation.h"
 #include "obverse/layers/batch_norm.h"
+#include "obverse/layers/dense_stack.h"
 #include "obverse/layers/fourier_features.h"
 #include "obverse/models/heads.h"
 #include "obverse/models/zoo.h"
@@ -59,8 +62,18 @@ class Trunk : public Module {
       inputs = width;
     }
     outputs_ = inputs;
+    if (!options.batch_norm && !options.spectral_norm) dense_ = activation_.negative_slope;
   }
   int64_t outputs() const { return outputs_; }
+  /// These layers and `last` as one operation, where they are nothing but dense layers in float32.
+  std::optional<DenseStack> with(const Linear& last) const {
+    if (!dense_ || placement().compute != at::kFloat || last.weight().scalar_type() != at::kFloat) return {};
+    DenseStack stack{frequencies_ ? frequencies_->weight() : at::Tensor(), {}, {}, *dense_};
+    for (const auto& layer : layers_) stack.weights.push_back(layer->weight()), stack.biases.push_back(layer->bias());
+    stack.weights.push_back(last.weight());
+    stack.biases.push_back(last.bias());
+    return stack;
+  }
   at::Tensor forward(at::Tensor x) {  // [N, inputs] -> [N, outputs]
     if (frequencies_) x = frequencies_->forward(x);
     for (size_t i = 0; i < layers_.size(); ++i) {
@@ -73,6 +86,7 @@ class Trunk : public Module {
 
  private:
   Activation activation_;
+  std::optional<double> dense_;  // the activation's negative slope, where the trunk is nothing but dense layers
   int64_t outputs_ = 0;
   std::shared_ptr<FourierFeatures> frequencies_;
   std::vector<std::shared_ptr<Linear>> layers_;
@@ -89,7 +103,10 @@ class MlpGenerator : public Generator {
                                                  LayerOptions{true, Init::he(1), options.spectral_norm}));
   }
   at::Tensor forward(const at::Tensor& z, const at::Tensor& y) override {
-    const at::Tensor x = full_precision(out_->forward(trunk_->forward(code_->forward(z, y))));
+    const at::Tensor code = code_->forward(z, y);
+    const std::optional<DenseStack> stack = trunk_->with(*out_);
+    const at::Tensor x =
+        stack ? dense_stack(*stack, code) : full_precision(out_->forward(trunk_->forward(code)));
     if (domain_.kind == Domain::Kind::points) return x * scale_;
     std::vector<int64_t> sizes = domain_.shape;
     sizes.insert(sizes.begin(), x.size(0));
@@ -107,18 +124,33 @@ class MlpGenerator : public Generator {
 class MlpDiscriminator : public Discriminator {
  public:
   MlpDiscriminator(const MlpOptions& options, const NetworkShape& shape, Rng& rng)
-      : scale_(options.scale), mixes_samples_(options.batch_norm) {
+      : scale_(options.scale), mixes_samples_(options.batch_norm), labelled_(shape.classes > 0) {
     trunk_ = child("trunk", std::make_shared<Trunk>(options, numbers(shape.domain), rng));
     head_ = child("head", std::make_shared<LogitHead>(trunk_->outputs(), shape.classes, rng,
                                                       LayerOptions{true, Init::he(1), options.spectral_norm}));
   }
-  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(x.flatten(1) / scale_)); }
+  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(scaled(x))); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) override {
+    const std::optional<DenseStack> stack = as_stack();
+    return stack ? dense_stack(*stack, scaled(x)).squeeze(1) : Discriminator::forward(x, y);
+  }
+  std::pair<at::Tensor, at::Tensor> forward_with_gradient(const at::Tensor& x, const at::Tensor& y) override {
+    const std::optional<DenseStack> stack = as_stack();
+    if (!stack) return Discriminator::forward_with_gradient(x, y);
+    const auto [logits, slope] = dense_stack_with_gradient(*stack, scaled(x));
+    return {logits.squeeze(1), (scale_ == 1 ? slope : slope / scale_).view(x.sizes())};
+  }
   bool mixes_samples() const override { return mixes_samples_; }
 
  private:
+  std::optional<DenseStack> as_stack() const {
+    return labelled_ ? std::nullopt : trunk_->with(head_->linear());
+  }
+  at::Tensor scaled(const at::Tensor& x) const { return scale_ == 1 ? x.flatten(1) : x.flatten(1) / scale_; }
+
   double scale_;
-  bool mixes_samples_;
+  bool mixes_samples_, labelled_;
   std::shared_ptr<Trunk> trunk_;
   std::shared_ptr<LogitHead> head_;
 };

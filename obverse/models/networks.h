@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "obverse/data/dataset.h"
@@ -30,7 +31,9 @@ class Discriminator : public Module {
   virtual at::Tensor features(const at::Tensor& x) = 0;
   /// features, y: [N]; returns logits [N] float32.
   virtual at::Tensor head(const at::Tensor& features, const at::Tensor& y) = 0;
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) { return head(features(x), y); }
+  virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y) { return head(features(x), y); }
+  /// The logits [N] and the gradient of their sum with respect to x [N, ...], both differentiable.
+  virtual std::pair<at::Tensor, at::Tensor> forward_with_gradient(const at::Tensor& x, const at::Tensor& y);
   /// Whether a sample's logit depends on the rest of its batch: batch norm, minibatch statistics.
   virtual bool mixes_samples() const { return false; }
 };
