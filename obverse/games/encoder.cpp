@@ -113,8 +113,8 @@ void EncoderGame::add_reconstruction(const Batch& real, Terms& terms) {
   const at::Tensor code = encoder_->forward(real.x, real.y);  // [N, d]
   const at::Tensor x = generator_->forward(code, real.y);     // [N, ...]
   const at::Tensor error = mean_squared_error(x, real.x).mean();
-  terms.watch("mse", error);
-  terms.watch("code_square", code.square());  // 1 under the prior
+  terms.watch("mse", mean_of(error));
+  terms.watch("code_square", mean_of(code.detach().square()));  // 1 under the prior
   if (options_.image_weight > 0) terms.add("image", options_.image_weight * error);
   if (options_.feature_weight == 0) return;
   const at::Tensor wanted = without_grad([&] { return discriminator_->features(real.x); });

@@ -133,10 +133,10 @@ Terms Gan::discriminator_loss(Round& round) {
   terms.add("main", loss_.discriminator(logits[0], logits[1]).mean());
   for (const auto& [i, place] : taken)
     terms.add(penalty_table()[i].name, strength(i, round) * penalty_table()[i].value(slopes[place]).mean());
-  terms.watch("scores/real", logits[0]);
-  terms.watch("scores/fake", logits[1]);
-  terms.watch("signs/real", logits[0].sign());
-  terms.watch("signs/fake", logits[1].sign());
+  terms.watch("scores/real", mean_of(logits[0]));
+  terms.watch("scores/fake", mean_of(logits[1]));
+  terms.watch("signs/real", mean_sign_of(logits[0]));
+  terms.watch("signs/fake", mean_sign_of(logits[1]));
   return terms;
 }
 

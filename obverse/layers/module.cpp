@@ -45,7 +45,8 @@ void Module::set_placement(const Placement& placement) {
 }
 void Module::set_requires_grad(bool on) {
   each([&](Module& m) {
-    for (const auto& [name, slot] : m.parameters_) slot->set_requires_grad(on);
+    for (const auto& [name, slot] : m.parameters_)
+      if (slot->requires_grad() != on) slot->set_requires_grad(on);
   });
 }
 

@@ -29,8 +29,8 @@ static Tensor average_d(const Tensor& real, const Tensor& fake) {
 }
 static Tensor average_g(const Tensor& real, const Tensor& fake) { return average_d(fake, real); }
 
-static Tensor pairing_d(const Tensor& real, const Tensor& fake) { return softplus(-(real - fake)); }
-static Tensor pairing_g(const Tensor& real, const Tensor& fake) { return softplus(-(fake - real)); }
+static Tensor pairing_d(const Tensor& real, const Tensor& fake) { return softplus(fake - real); }
+static Tensor pairing_g(const Tensor& real, const Tensor& fake) { return softplus(real - fake); }
 
 const std::vector<AdversarialLoss>& adversarial_table() {
   static const std::vector<AdversarialLoss> table = {

@@ -34,6 +34,18 @@ OBVERSE_VECTORISED void update(float* __restrict p, const float* __restrict g, f
   }
 }
 
+OBVERSE_VECTORISED double squares(const float* g, int64_t n) {
+  constexpr int64_t kLanes = 32;
+  float lanes[kLanes] = {};
+  double sum = 0;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int64_t j = 0; j < kLanes; ++j) lanes[j] += g[i + j] * g[i + j];
+  for (; i < n; ++i) sum += static_cast<double>(g[i]) * g[i];
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
 }  // namespace
 
 Adam::Adam(NamedTensors parameters, const OptimiserOptions& options)
@@ -45,19 +57,12 @@ Adam::Adam(NamedTensors parameters, const OptimiserOptions& options)
   }
 }
 
-double Adam::gradient_norm() const {
-  double sum = 0;
-  for (const auto& [name, p] : parameters_)
-    if (p.grad().defined()) sum += std::pow(p.grad().norm().item<double>(), 2);
-  return std::sqrt(sum);
-}
-
 void Adam::clear_gradients() {
   for (auto& [name, p] : parameters_) p.mutable_grad().reset();
 }
 
 double Adam::step(double progress) {
-  const double norm = gradient_norm();
+  double sum = 0;
   without_grad([&] {
     for (size_t i = 0; i < parameters_.size(); ++i) {
       at::Tensor& p = parameters_[i].second;
@@ -70,13 +75,14 @@ double Adam::step(double progress) {
                            1 - std::pow(beta2, t)};
       float *weights = p.data_ptr<float>(), *m = first_[i].data_ptr<float>(), *v = second_[i].data_ptr<float>();
       const float* grad = g.data_ptr<float>();
+      sum += squares(grad, p.numel());
       at::parallel_for(0, p.numel(), 1 << 15,
                        [&](int64_t a, int64_t b) { update(weights + a, grad + a, m + a, v + a, b - a, c); });
     }
     return 0;
   });
   clear_gradients();
-  return norm;
+  return std::sqrt(sum);
 }
 
 NamedTensors Adam::state(const std::string& prefix) const {

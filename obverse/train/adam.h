@@ -13,7 +13,6 @@ class Adam {
   /// One step from the parameters' gradients, which are cleared. progress: for schedules. Returns the gradients' L2
   /// norm.
   double step(double progress);
-  double gradient_norm() const;
   void clear_gradients();
 
   /// Multiplies every later step size; lowered after a rollback.

@@ -1,6 +1,7 @@
 #include "obverse/train/average.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,29 +15,38 @@ double average_decay(double halflife_images, double rampup, double seen_images, 
   return halflife_images > 0 ? std::pow(0.5, images / halflife_images) : 0;
 }
 
-void move_average(Game& average, Game& game, double beta) {
+MovingAverage::MovingAverage(Game& average, Game& game) {
+  const std::vector<std::string> averaged = game.averaged();
+  for (const auto& [name, module] : game.modules()) {
+    const bool moves = std::find(averaged.begin(), averaged.end(), name) != averaged.end();
+    const NamedTensors from = module->state(), to = average.module(name)->state();
+    for (size_t i = 0; i < from.size(); ++i) (moves ? averaged_ : rest_).emplace_back(to[i].second, from[i].second);
+  }
+}
+
+void MovingAverage::move(double stays) const {
   without_grad([&] {
-    for (const std::string& name : game.averaged()) {
-      const NamedTensors from = game.module(name)->state(), to = average.module(name)->state();
-      for (size_t i = 0; i < from.size(); ++i) {
-        if (from[i].second.is_floating_point())
-          to[i].second.lerp_(from[i].second, 1 - beta);
-        else
-          to[i].second.copy_(from[i].second);
+    for (const auto& [to, from] : averaged_) {
+      if (to.scalar_type() == at::kFloat && to.is_non_overlapping_and_dense() && to.strides() == from.strides()) {
+        float* a = to.data_ptr<float>();
+        const float* b = from.data_ptr<float>();
+        const auto step = static_cast<float>(1 - stays);
+        at::parallel_for(0, to.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) a[i] += step * (b[i] - a[i]);
+        });
+      } else if (to.is_floating_point()) {
+        to.lerp_(from, 1 - stays);
+      } else {
+        to.copy_(from);
       }
     }
     return 0;
   });
 }
 
-void copy_rest(Game& average, Game& game) {
-  const std::vector<std::string> averaged = game.averaged();
+void MovingAverage::copy_rest() const {
   without_grad([&] {
-    for (const auto& [name, module] : game.modules()) {
-      if (std::find(averaged.begin(), averaged.end(), name) != averaged.end()) continue;
-      const NamedTensors from = module->state(), to = average.module(name)->state();
-      for (size_t i = 0; i < from.size(); ++i) to[i].second.copy_(from[i].second);
-    }
+    for (const auto& [to, from] : rest_) to.copy_(from);
     return 0;
   });
 }

@@ -1,14 +1,25 @@
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "obverse/games/game.h"
 
 namespace obverse {
 
-/// Moves `average` towards `game`: modules the game names in averaged() exponentially, the others are copied whole when
-/// `copy_rest` is set. Statistics of batch norm move like weights.
-/// beta: share of the old average that stays, 0.5^(images / half-life).
-void move_average(Game& average, Game& game, double beta);
-void copy_rest(Game& average, Game& game);
+/// Moves a second game of the same networks after the first: the modules that it names in averaged() exponentially,
+/// statistics of batch norm like weights; the others are copied.
+class MovingAverage {
+ public:
+  MovingAverage(Game& average, Game& game);
+  /// stays: the share of the old average that stays, 0.5^(images / half-life).
+  void move(double stays) const;
+  void copy_rest() const;
+
+ private:
+  using Pairs = std::vector<std::pair<at::Tensor, at::Tensor>>;  // of the average, of the game
+  Pairs averaged_, rest_;
+};
 
 /// The share that stays after `images` more images, with the half-life ramped up: min(halflife, rampup * seen).
 double average_decay(double halflife_images, double rampup, double seen_images, double images);

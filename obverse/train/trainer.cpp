@@ -56,6 +56,7 @@ class Trainer {
   const RunFolder& run_;
   const TrainHooks& hooks_;
   std::unique_ptr<Game> game_, average_;
+  MovingAverage averaging_;
   std::unique_ptr<LatentModel> model_;  // over the averages
   Optimisers optimisers_;
   BatchStream stream_;
@@ -80,6 +81,7 @@ Trainer::Trainer(Recipe& recipe, std::shared_ptr<const Dataset> data, const RunF
       hooks_(hooks),
       game_(make_game()),
       average_(make_game()),
+      averaging_(*average_, *game_),
       stream_(data, recipe.train.batch, Rng(recipe.train.seed, "data order")),
       rng_(recipe.train.seed, "latents"),
       total_images_(recipe.train.kimg * 1000) {
@@ -142,8 +144,7 @@ void Trainer::play_round() {
     const std::string player = player_tag(phase.player);
     for (const auto& [name, value] : terms.terms()) stats_.add("Loss/" + player + "/" + name, value.item<double>());
     if (phase.name == "main") stats_.add("Loss/" + player + "/loss", terms.total().item<double>());
-    for (const auto& [name, value] : terms.watched())
-      stats_.add("Loss/" + name, value.detach().to(at::kFloat).mean().item<double>());
+    for (const auto& [name, value] : terms.watched()) stats_.add("Loss/" + name, value);
     stats_.add("Gradients/" + player + "/norm", norm);
     if (options_.monitors && !alarm_) alarm_ = monitors_.check_step(phase, terms, norm);
   };
@@ -153,8 +154,7 @@ void Trainer::play_round() {
   images_ += per_round_;
   ++round_;
   if (options_.ema_halflife_kimg > 0)
-    move_average(*average_, *game_,
-                 average_decay(options_.ema_halflife_kimg * 1000, options_.ema_rampup, images_, per_round_));
+    averaging_.move(average_decay(options_.ema_halflife_kimg * 1000, options_.ema_rampup, images_, per_round_));
 }
 
 std::map<std::string, double> Trainer::measure_movement() {
@@ -198,8 +198,8 @@ void Trainer::write_figures() {
 }
 
 void Trainer::take_snapshot() {
-  if (options_.ema_halflife_kimg <= 0) move_average(*average_, *game_, 0);
-  copy_rest(*average_, *game_);
+  if (options_.ema_halflife_kimg <= 0) averaging_.move(0);
+  averaging_.copy_rest();
   const at::Tensor picture = grid_->draw(*model_);
   const std::string png = encode_png(picture);
   write_file(run_.file(fmt::format("fakes{:06}.png", static_cast<int64_t>(std::floor(kimg())))), png);

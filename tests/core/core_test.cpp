@@ -64,7 +64,7 @@ TEST(Terms, AddUpAndWatchedValuesDoNot) {
   Terms terms;
   terms.add("main", at::full({}, 2.0));
   terms.add("r1", at::full({}, 0.5));
-  terms.watch("scores/real", at::full({4}, 100.0));
+  terms.watch("scores/real", 100.0);
   EXPECT_DOUBLE_EQ(terms.total().item<double>(), 2.5);
 }
 
