@@ -1,5 +1,7 @@
 #include "obverse/layers/dense_kernels.h"
 
+#include <dnnl.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -15,21 +17,14 @@ __attribute__((simd("notinbranch"), const)) float cosf(float) noexcept;
 #define OBVERSE_VECTORISED
 #endif
 
-// Of the BLAS that LibTorch brings.
-extern "C" void sgemm_(const char* transpose_a, const char* transpose_b, const int* m, const int* n, const int* k,
-                       const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
-                       const float* beta, float* c, const int* ldc);
-
 namespace obverse {
 namespace {
 
 // c [m, n] = a b, or a^T b, or a b^T; row-major, rows without gaps.
 void multiply(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
               float* c) {
-  const int rows = static_cast<int>(m), columns = static_cast<int>(n), inner = static_cast<int>(k);
-  const float one = 1, zero = 0;
-  sgemm_(transpose_b ? "T" : "N", transpose_a ? "T" : "N", &columns, &rows, &inner, &one, b,
-         transpose_b ? &inner : &columns, a, transpose_a ? &rows : &inner, &zero, c, &columns);
+  dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1, a, transpose_a ? m : k, b,
+             transpose_b ? k : n, 0, c, n);
 }
 
 // h = activation(h + b), rows of n.
