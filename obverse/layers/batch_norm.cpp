@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "obverse/layers/linear.h"
+#include "obverse/layers/normalise.h"
 
 namespace obverse {
 
@@ -15,20 +16,21 @@ BatchNorm::BatchNorm(int64_t channels, int64_t classes, double momentum) : momen
   buffer("running_var", running_var_, at::ones({channels}));
 }
 
-at::Tensor BatchNorm::normalise(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias) {
-  const bool use_running = !training() || tracking();
-  return at::batch_norm(x, gain, bias, use_running ? running_mean_ : at::Tensor(),
-                        use_running ? running_var_ : at::Tensor(), training(), momentum_, 1e-5, /*cudnn=*/false);
+at::Tensor BatchNorm::normalised(const at::Tensor& x, const at::Tensor& y, double negative_slope) {
+  const bool by_class = weight_.dim() == 2;
+  const at::Tensor gain = by_class ? rows_of_classes(weight_, y) : weight_;
+  const at::Tensor bias = by_class ? rows_of_classes(bias_, y) : bias_;
+  const Normalisation how{running_mean_, running_var_, training(), tracking(), momentum_, 1e-5, negative_slope};
+  const bool kernels = gain.scalar_type() == at::kFloat && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+  if (kernels) return normalise(x, gain, bias, how);
+  if (tracking()) at::batch_norm(x.detach(), {}, {}, running_mean_, running_var_, true, momentum_, how.eps, false);
+  return plain_normalise(x, gain, bias, how);
 }
 
-at::Tensor BatchNorm::forward(const at::Tensor& x, const at::Tensor& y) {
-  if (weight_.dim() == 1) return normalise(x, weight_, bias_);
-  std::vector<int64_t> shape(x.dim(), 1);  // [N, C, 1, 1]
-  shape[0] = x.size(0);
-  shape[1] = x.size(1);
-  const at::Tensor gain = rows_of_classes(weight_, y).to(x.scalar_type()).view(shape);
-  const at::Tensor bias = rows_of_classes(bias_, y).to(x.scalar_type()).view(shape);
-  return at::addcmul(bias, normalise(x, {}, {}), gain);
+at::Tensor BatchNorm::forward(const at::Tensor& x, const at::Tensor& y) { return normalised(x, y, 1); }
+
+at::Tensor BatchNorm::forward(const at::Tensor& x, const at::Tensor& y, const Activation& activation) {
+  return activation.negative_slope ? normalised(x, y, *activation.negative_slope) : activation.apply(forward(x, y));
 }
 
 }  // namespace obverse

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "obverse/layers/activation.h"
 #include "obverse/layers/module.h"
 
 namespace obverse {
@@ -12,9 +13,11 @@ class BatchNorm : public Module {
   explicit BatchNorm(int64_t channels, int64_t classes = 0, double momentum = 0.1);
   /// x: [N, C] or [N, C, H, W] of any type, y: [N] int64 when conditional; returns the shape and type of x.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y = {});
+  /// And an activation after it: a ReLU or leaky ReLU costs nothing more.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& y, const Activation& activation);
 
  private:
-  at::Tensor normalise(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias);
+  at::Tensor normalised(const at::Tensor& x, const at::Tensor& y, double negative_slope);
   double momentum_;
   at::Tensor weight_, bias_;               // [C], or [classes, C]
   at::Tensor running_mean_, running_var_;  // [C]

@@ -5,16 +5,14 @@
 #include <algorithm>
 #include <cmath>
 
-// Compiled for several widths of vector registers; the processor's widest is taken. The C library has sines and cosines
-// of whole registers.
+#include "obverse/core/vectorised.h"
+
+// The C library has sines and cosines of whole registers.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define OBVERSE_VECTORISED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
 extern "C" {
 __attribute__((simd("notinbranch"), const)) float sinf(float) noexcept;
 __attribute__((simd("notinbranch"), const)) float cosf(float) noexcept;
 }
-#else
-#define OBVERSE_VECTORISED
 #endif
 
 namespace obverse {

@@ -2,32 +2,26 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/function.h>
-#include <torch/csrc/autograd/functions/utils.h>
-#include <torch/csrc/autograd/saved_variable.h>
 
 #include <algorithm>
 
 #include "obverse/core/autograd.h"
 #include "obverse/layers/dense_kernels.h"
 #include "obverse/layers/fourier_features.h"
+#include "obverse/layers/fused_node.h"
 
 namespace obverse {
 namespace {
 
-using torch::autograd::SavedVariable;
-using torch::autograd::variable_list;
-
 // x, then a weight and a bias a layer: what gradients are taken of.
-variable_list variables(const DenseStack& stack, const at::Tensor& x) {
-  variable_list result = {x};
+Variables variables(const DenseStack& stack, const at::Tensor& x) {
+  Variables result = {x};
   for (size_t l = 0; l < stack.weights.size(); ++l)
     result.push_back(stack.weights[l]), result.push_back(stack.biases[l]);
   return result;
 }
 
-DenseStack stack_of(const variable_list& vars, const at::Tensor& frequencies, double negative_slope) {
+DenseStack stack_of(const Variables& vars, const at::Tensor& frequencies, double negative_slope) {
   DenseStack stack{frequencies, {}, {}, negative_slope};
   for (size_t i = 1; i + 1 < vars.size(); i += 2)
     stack.weights.push_back(vars[i]), stack.biases.push_back(vars[i + 1]);
@@ -90,8 +84,8 @@ struct Evaluation {
 
   // Calls f(gradients, begin, end) for each part and returns the parts' sum, a tensor a weight and bias in turn.
   template <class F>
-  variable_list sum_of_parts(const F& f) const {
-    variable_list sums;
+  Variables sum_of_parts(const F& f) const {
+    Variables sums;
     std::vector<int64_t> sizes;
     int64_t total = 0;
     for (int64_t l = 0; l < shape.layers(); ++l) {
@@ -127,69 +121,39 @@ std::pair<at::Tensor, at::Tensor> plain_with_gradient(const DenseStack& stack, c
   return {y, gradient(y, point, /*create_graph=*/true)};
 }
 
-// The node behind a stack's outputs. Its inputs are `variables`; everything else it needs is kept as it was computed.
-struct DenseNode : torch::autograd::Node {
-  explicit DenseNode(const DenseStack& stack, const variable_list& vars)
-      : frequencies(stack.frequencies), negative_slope(stack.negative_slope) {
-    for (const at::Tensor& v : vars) {
-      inputs.emplace_back(v, /*is_output=*/false);
-      wanted.push_back(v.requires_grad());
-    }
-  }
+// What both nodes below keep; their inputs are `variables`.
+struct DenseNode : FusedNode {
+  DenseNode(const Variables& vars, const DenseStack& of, at::Tensor kept, at::Tensor bent = {})
+      : FusedNode(vars),
+        frequencies(of.frequencies),
+        activities(std::move(kept)),
+        slopes(std::move(bent)),
+        negative_slope(of.negative_slope) {}
   void release_variables() override {
-    inputs.clear();
+    FusedNode::release_variables();
     activities.reset();
     slopes.reset();
   }
-  variable_list apply(variable_list&& given) override {
-    variable_list vars;
-    for (SavedVariable& v : inputs) vars.push_back(v.unpack());
-    const DenseStack stack = stack_of(vars, frequencies, negative_slope);
-    return c10::GradMode::is_enabled() ? differentiable(vars, given) : quick(stack, vars, given);
-  }
-
-  virtual variable_list quick(const DenseStack& stack, const variable_list& vars, const variable_list& given) = 0;
-  virtual variable_list plain(const DenseStack& stack, const at::Tensor& x) = 0;
-
-  // Derivatives that can be differentiated again. The inputs are hidden behind views: a node that the engine is in the
-  // middle of must not be entered again.
-  variable_list differentiable(const variable_list& vars, const variable_list& given) {
-    variable_list hidden, asked, reached, of;
-    for (const at::Tensor& v : vars) {
-      hidden.push_back(v.requires_grad() ? v.view_as(v) : v);
-      if (v.requires_grad()) asked.push_back(hidden.back());
-    }
-    const variable_list outputs = plain(stack_of(hidden, frequencies, negative_slope), hidden[0]);
-    for (size_t i = 0; i < outputs.size(); ++i)
-      if (given[i].defined() && outputs[i].requires_grad()) reached.push_back(outputs[i]), of.push_back(given[i]);
-    const variable_list found = torch::autograd::grad(reached, asked, of, /*retain_graph=*/true, /*create_graph=*/true,
-                                                      /*allow_unused=*/true);
-    variable_list result;
-    for (size_t i = 0, next = 0; i < vars.size(); ++i)
-      result.push_back(vars[i].requires_grad() ? found[next++] : at::Tensor());
-    return result;
-  }
+  DenseStack stack(const Variables& vars) const { return stack_of(vars, frequencies, negative_slope); }
 
   at::Tensor frequencies, activities, slopes;
   double negative_slope;
-  std::vector<SavedVariable> inputs;
-  std::vector<bool> wanted;
 };
 
 struct ValueNode : DenseNode {
   using DenseNode::DenseNode;
-  variable_list plain(const DenseStack& stack, const at::Tensor& x) override { return {plain_dense_stack(stack, x)}; }
-  variable_list quick(const DenseStack& stack, const variable_list& vars, const variable_list& given) override {
-    Evaluation run(stack, vars[0]);
+  Variables plain(const Variables& vars) override { return {plain_dense_stack(stack(vars), vars[0])}; }
+  Variables quick(const Variables& vars, const Variables& given) override {
+    Evaluation run(stack(vars), vars[0]);
     const Matrices kept = run.place_activities(activities);
     const Matrices scratch(run.shape.rows, run.inner);
     const at::Tensor output_gradient = given[0].contiguous();
-    variable_list result = {wanted[0] ? at::empty_like(vars[0]) : at::Tensor()};
+    Variables result = {wanted(0) ? at::empty_like(vars[0]) : at::Tensor()};
     const auto part = [&](DenseGradients gradients, int64_t begin, int64_t end) {
-      if (wanted[0]) gradients.x = result[0].data_ptr<float>();
+      if (wanted(0)) gradients.x = result[0].data_ptr<float>();
       dense_backward(run.shape, run.arrays, output_gradient.data_ptr<float>(), scratch.data, gradients, begin, end);
     };
-    if (std::find(wanted.begin() + 1, wanted.end(), true) == wanted.end()) {
+    if (!any_wanted(1)) {  // a frozen network
       run.share([&](int64_t, int64_t begin, int64_t end) { part({}, begin, end); });
       result.resize(vars.size());
     } else {
@@ -201,17 +165,17 @@ struct ValueNode : DenseNode {
 
 struct GradientNode : DenseNode {
   using DenseNode::DenseNode;
-  variable_list plain(const DenseStack& stack, const at::Tensor& x) override {
-    const auto [y, g] = plain_with_gradient(stack, x);
+  Variables plain(const Variables& vars) override {
+    const auto [y, g] = plain_with_gradient(stack(vars), vars[0]);
     return {y, g};
   }
-  variable_list quick(const DenseStack& stack, const variable_list& vars, const variable_list& given) override {
-    Evaluation run(stack, vars[0]);
+  Variables quick(const Variables& vars, const Variables& given) override {
+    Evaluation run(stack(vars), vars[0]);
     const Matrices kept = run.place_activities(activities), bent(slopes, run.shape.rows, run.inner);
     const Matrices directions(run.shape.rows, run.inner);
     const at::Tensor s = given[0].defined() ? given[0].contiguous() : at::zeros({run.shape.rows, 1});
     const at::Tensor v = given[1].defined() ? given[1].contiguous() : at::zeros_like(vars[0]);
-    variable_list result = {at::Tensor()};
+    Variables result = {at::Tensor()};
     for (at::Tensor& g : run.sum_of_parts([&](const DenseGradients& gradients, int64_t begin, int64_t end) {
            dense_backward_of_slope(run.shape, run.arrays, s.data_ptr<float>(), v.data_ptr<float>(), bent.data,
                                    directions.data, gradients, begin, end);
@@ -220,18 +184,6 @@ struct GradientNode : DenseNode {
     return result;
   }
 };
-
-// Makes `outputs` the node's, when any of its inputs is learned.
-template <class N>
-void record(const DenseStack& stack, const variable_list& vars, const variable_list& outputs, const at::Tensor& kept,
-            const at::Tensor& slopes = {}) {
-  if (!torch::autograd::compute_requires_grad(vars)) return;
-  std::shared_ptr<N> node(new N(stack, vars), torch::autograd::deleteNode);
-  node->activities = kept;
-  node->slopes = slopes;
-  node->set_next_edges(torch::autograd::collect_next_edges(vars));
-  for (at::Tensor output : outputs) torch::autograd::set_history(output, node);
-}
 
 }  // namespace
 
@@ -245,19 +197,19 @@ at::Tensor plain_dense_stack(const DenseStack& stack, const at::Tensor& x) {
 }
 
 at::Tensor dense_stack(const DenseStack& stack, const at::Tensor& x) {
-  const variable_list vars = variables(stack, x.contiguous());
+  const Variables vars = variables(stack, x.contiguous());
   Evaluation run(stack, vars[0]);
   const Matrices kept = run.place_activities();
   const at::Tensor output = at::empty({run.shape.rows, run.shape.widths.back()});
   run.arrays.output = output.data_ptr<float>();
   run.share([&](int64_t, int64_t begin, int64_t end) { dense_forward(run.shape, run.arrays, begin, end); });
-  record<ValueNode>(stack, vars, {output}, kept.memory);
+  record<ValueNode>(vars, {output}, stack, kept.memory);
   return output;
 }
 
 std::pair<at::Tensor, at::Tensor> dense_stack_with_gradient(const DenseStack& stack, const at::Tensor& x) {
   if (x.requires_grad()) return plain_with_gradient(stack, x);
-  const variable_list vars = variables(stack, x.contiguous());
+  const Variables vars = variables(stack, x.contiguous());
   Evaluation run(stack, vars[0]);
   const Matrices kept = run.place_activities(), slopes(run.shape.rows, run.inner);
   const at::Tensor output = at::empty({run.shape.rows, 1}), of_x = at::empty_like(vars[0]);
@@ -269,7 +221,7 @@ std::pair<at::Tensor, at::Tensor> dense_stack_with_gradient(const DenseStack& st
     dense_forward(run.shape, run.arrays, begin, end);
     dense_backward(run.shape, run.arrays, ones.data_ptr<float>(), slopes.data, wanted, begin, end);
   });
-  record<GradientNode>(stack, vars, {output, of_x}, kept.memory, slopes.memory);
+  record<GradientNode>(vars, {output, of_x}, stack, kept.memory, slopes.memory);
   return {output, of_x};
 }
 

@@ -104,7 +104,7 @@ class DcganGenerator : public Generator {
     at::Tensor x = project_->forward(code_->forward(z, y));
     x = x.view({-1, sizes_[0].height, sizes_[0].width, channels_[0]}).permute({0, 3, 1, 2});  // [N, C, h, w]
     for (size_t i = 0; i < channels_.size(); ++i) {
-      x = activation_.apply(norms_.empty() ? x : norms_[i]->forward(x, y));
+      x = norms_.empty() ? activation_.apply(x) : norms_[i]->forward(x, y, activation_);
       if (i < ups_.size()) x = ups_[i]->forward(x);
     }
     return full_precision(out_ ? out_->forward(x) : x).tanh();
@@ -148,7 +148,7 @@ class Trunk : public Module {
   at::Tensor forward(at::Tensor x) {  // [N, C, H, W] -> [N, features] float32
     for (size_t i = 0; i < convs_.size(); ++i) {
       x = convs_[i]->forward(x);
-      x = activation_.apply(norms_[i] ? norms_[i]->forward(x) : x);
+      x = norms_[i] ? norms_[i]->forward(x, {}, activation_) : activation_.apply(x);
     }
     if (minibatch_std_) x = append_minibatch_std(x);
     if (global_sum_) return full_precision(x).sum({2, 3});

@@ -78,8 +78,7 @@ class Trunk : public Module {
     if (frequencies_) x = frequencies_->forward(x);
     for (size_t i = 0; i < layers_.size(); ++i) {
       x = layers_[i]->forward(x);
-      if (!norms_.empty()) x = norms_[i]->forward(x);
-      x = activation_.apply(x);
+      x = norms_.empty() ? activation_.apply(x) : norms_[i]->forward(x, {}, activation_);
     }
     return x;
   }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "obverse/core/autograd.h"
+#include "obverse/core/vectorised.h"
 
 namespace obverse {
 namespace {
@@ -13,13 +14,6 @@ namespace {
 struct Coefficients {
   double lr, beta1, beta2, eps, weight_decay, correction1, correction2;
 };
-
-// Compiled for several widths of vector registers; the processor's widest is taken.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define OBVERSE_VECTORISED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
-#else
-#define OBVERSE_VECTORISED
-#endif
 
 // One fused pass over a parameter.
 OBVERSE_VECTORISED void update(float* __restrict p, const float* __restrict g, float* __restrict m, float* __restrict v,

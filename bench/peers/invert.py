@@ -1,0 +1,52 @@
+"""The textbook inversion in plain PyTorch, for bench/compare.py: for each image Adam on one code from a random start.
+
+usage: python3 invert.py MODEL.safetensors TARGETS.npz [--count 4] [--steps 1000] [--lr 0.05] [--batched] [--precision ...]
+TARGETS.npz: arr_0 uint8 [N, H, W, C]. Prints one JSON line: seconds an image, median and 95th percentile of the mean
+squared error in [-1, 1].
+"""
+import argparse
+import json
+import time
+
+import numpy as np
+import torch
+
+from generator import load_generator
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model")
+    parser.add_argument("targets")
+    parser.add_argument("--count", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--lr", type=float, default=0.05)
+    parser.add_argument("--batched", action="store_true", help="all images at once, not one by one")
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--threads", type=int, default=2)
+    a = parser.parse_args()
+    torch.manual_seed(0)
+    torch.set_num_threads(a.threads)
+    G = load_generator(a.model)
+    for p in G.parameters():
+        p.requires_grad_(False)
+    x = torch.from_numpy(np.load(a.targets)["arr_0"][: a.count]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    errors, started = [], time.time()
+    for target in [x] if a.batched else x.split(1):
+        z = torch.randn(len(target), G[0].in_channels, 1, 1, requires_grad=True)
+        step = torch.optim.Adam([z], a.lr)
+        for _ in range(a.steps):
+            step.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=a.precision == "bfloat16"):
+                y = G(z)
+            loss = (y.float() - target).square().flatten(1).mean(1)
+            loss.sum().backward()
+            step.step()
+        errors += loss.tolist()
+    seconds = time.time() - started
+    print(json.dumps({"seconds_an_image": seconds / len(x), "median": float(np.median(errors)),
+                      "p95": float(np.percentile(errors, 95)), "torch": torch.__version__}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+#include "obverse/layers/fused_node.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+namespace obverse {
+
+FusedNode::FusedNode(const Variables& inputs) {
+  for (const at::Tensor& v : inputs) {
+    inputs_.emplace_back(v, /*is_output=*/false);
+    wanted_.push_back(v.requires_grad());
+  }
+}
+
+Variables FusedNode::apply(Variables&& given) {
+  if (std::none_of(given.begin(), given.end(), [](const at::Tensor& g) { return g.defined(); }))
+    return Variables(inputs_.size());
+  Variables inputs;
+  for (auto& v : inputs_) inputs.push_back(v.unpack());
+  return c10::GradMode::is_enabled() ? differentiable(inputs, given) : quick(inputs, given);
+}
+
+// The inputs are hidden behind views: a node that the engine is in the middle of must not be entered again.
+Variables FusedNode::differentiable(const Variables& inputs, const Variables& given) {
+  Variables hidden, asked, reached, of;
+  for (const at::Tensor& v : inputs) {
+    hidden.push_back(v.requires_grad() ? v.view_as(v) : v);
+    if (v.requires_grad()) asked.push_back(hidden.back());
+  }
+  const Variables outputs = plain(hidden);
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (given[i].defined() && outputs[i].requires_grad()) reached.push_back(outputs[i]), of.push_back(given[i]);
+  const Variables found = torch::autograd::grad(reached, asked, of, /*retain_graph=*/true, /*create_graph=*/true,
+                                                /*allow_unused=*/true);
+  Variables result;
+  for (size_t i = 0, next = 0; i < inputs.size(); ++i)
+    result.push_back(inputs[i].requires_grad() ? found[next++] : at::Tensor());
+  return result;
+}
+
+}  // namespace obverse
