@@ -1,15 +1,18 @@
 """The textbook inversion in plain PyTorch, for bench/compare.py: for each image Adam on one code from a random start.
 
-usage: python3 invert.py MODEL.safetensors TARGETS.npz [--count 4] [--steps 1000] [--lr 0.05] [--batched] [--precision ...]
-TARGETS.npz: arr_0 uint8 [N, H, W, C]. Prints one JSON line: seconds an image, median and 95th percentile of the mean
+usage: python3 invert.py MODEL.safetensors TARGETS.zip [--count 4] [--steps 1000] [--lr 0.05] [--batched] [--precision ...]
+TARGETS.zip: pictures, as `obverse data prepare` packs them. Prints one JSON line: seconds an image, median and 95th percentile of the mean
 squared error in [-1, 1].
 """
 import argparse
+import io
 import json
 import time
+import zipfile
 
 import numpy as np
 import torch
+from PIL import Image
 
 from generator import load_generator
 
@@ -30,7 +33,11 @@ def main():
     G = load_generator(a.model)
     for p in G.parameters():
         p.requires_grad_(False)
-    x = torch.from_numpy(np.load(a.targets)["arr_0"][: a.count]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with zipfile.ZipFile(a.targets) as pack:
+        names = sorted(n for n in pack.namelist() if n.endswith(".png"))[: a.count]
+        pictures = [np.array(Image.open(io.BytesIO(pack.read(n)))) for n in names]
+    x = torch.from_numpy(np.stack(pictures)).reshape(len(pictures), *pictures[0].shape[:2], -1)
+    x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
     errors, started = [], time.time()
     for target in [x] if a.batched else x.split(1):
         z = torch.randn(len(target), G[0].in_channels, 1, 1, requires_grad=True)

@@ -21,7 +21,8 @@ at::Tensor BatchNorm::normalised(const at::Tensor& x, const at::Tensor& y, doubl
   const at::Tensor gain = by_class ? rows_of_classes(weight_, y) : weight_;
   const at::Tensor bias = by_class ? rows_of_classes(bias_, y) : bias_;
   const Normalisation how{running_mean_, running_var_, training(), tracking(), momentum_, 1e-5, negative_slope};
-  const bool kernels = gain.scalar_type() == at::kFloat && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+  const bool kernels = x.device().is_cpu() && gain.scalar_type() == at::kFloat &&
+                       (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
   if (kernels) return normalise(x, gain, bias, how);
   if (tracking()) at::batch_norm(x.detach(), {}, {}, running_mean_, running_var_, true, momentum_, how.eps, false);
   return plain_normalise(x, gain, bias, how);

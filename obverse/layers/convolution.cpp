@@ -17,21 +17,13 @@ Conv2d::Conv2d(int64_t inputs, int64_t outputs, Rng& rng, const ConvOptions& opt
             kernel_weight({outputs, inputs_a_group, k, k}, inputs_a_group * k * k, options.init, rng));
   if (options.bias) parameter("bias", bias_, at::zeros({outputs}));
   if (options.spectral_norm) norm_ = child("norm", std::make_shared<SpectralNorm>(weight_, 0, rng));
-}
-
-// The activations as convolutions should see them. One channel passes for either order, and the engine takes the slower
-// one unless the strides say otherwise.
-static at::Tensor prepared(const at::Tensor& x, const Placement& placement) {
-  const at::Tensor y = x.to(placement.compute).contiguous(placement.memory_format);
-  if (y.size(1) != 1 || placement.memory_format != at::MemoryFormat::ChannelsLast) return y;
-  return y.view({y.size(0), y.size(2), y.size(3), 1}).permute({0, 3, 1, 2});
+  copies_ = std::make_shared<WeightCopies>();
 }
 
 at::Tensor Conv2d::forward(const at::Tensor& x) {
-  const at::ScalarType dtype = placement().compute;
-  const at::Tensor weight = norm_ ? norm_->forward(weight_) : weight_;
-  return convolution(prepared(x, placement()), weight.to(dtype), bias_.defined() ? bias_.to(dtype) : bias_,
-                     options_.strides());
+  const at::Tensor y = x.to(placement().compute);
+  return norm_ ? convolution(y, norm_->forward(weight_), bias_, options_.strides())
+               : convolution(y, weight_, bias_, options_.strides(), copies_);
 }
 
 // On average an output of a strided transposed convolution sums over inputs * (kernel / stride)^2 values.
@@ -47,14 +39,14 @@ TransposedConv2d::TransposedConv2d(int64_t inputs, int64_t outputs, Rng& rng, co
                           options.init, rng));
   if (options.bias) parameter("bias", bias_, at::zeros({outputs}));
   if (options.spectral_norm) norm_ = child("norm", std::make_shared<SpectralNorm>(weight_, 1, rng));
+  copies_ = std::make_shared<WeightCopies>();
 }
 
 at::Tensor TransposedConv2d::forward(const at::Tensor& x, int64_t height, int64_t width) {
-  const at::ScalarType dtype = placement().compute;
-  const at::Tensor weight = norm_ ? norm_->forward(weight_) : weight_;
+  const at::Tensor y = x.to(placement().compute), weight = norm_ ? norm_->forward(weight_) : weight_;
   const at::Tensor result =
-      transposed_convolution(prepared(x, placement()), weight.to(dtype), {height, width}, options_.strides());
-  return bias_.defined() ? result + bias_.to(dtype).view({1, -1, 1, 1}) : result;
+      transposed_convolution(y, weight, {height, width}, options_.strides(), norm_ ? nullptr : copies_);
+  return bias_.defined() ? result + bias_.to(result.scalar_type()).view({1, -1, 1, 1}) : result;
 }
 
 }  // namespace obverse

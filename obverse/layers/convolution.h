@@ -1,24 +1,21 @@
 #pragma once
 
 #include "obverse/layers/linear.h"
+#include "obverse/layers/convolution_products.h"
 
 namespace obverse {
 
-/// Two-dimensional convolution and its adjoint, x: [N, I, H, W], weight: [O, I / groups, k, k], bias: [O] or undefined.
-/// Both are differentiable any number of times. Their gradients are computed in ways that the engine would not choose
-/// by itself but that are two to four times faster on a CPU, above all in bfloat16; the engine's own transposed
-/// convolution is even wrong there.
-struct Strides {
-  int64_t stride = 1;
-  int64_t padding = 0;
-  int64_t groups = 1;
-};
-at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const Strides& strides);
+/// Two-dimensional convolution and its adjoint, x: [N, I, H, W] float32, bfloat16 or float64, weight: [O, I / groups, k,
+/// k] float32 (or of x's type), bias: [O] or undefined. Both are differentiable any number of times. They go to oneDNN
+/// directly: LibTorch would bring weights into the kernels' order at every call, and its own transposed convolution is
+/// slow in float32 and wrong in bfloat16. copies: of this weight, kept from call to call; or nullptr.
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const Strides& strides,
+                       const std::shared_ptr<WeightCopies>& copies = nullptr);
 
 /// The adjoint of convolution(., weight): transposed convolution to the stated size, of which a convolution must give
 /// [h, w]. x: [N, O, h, w]; returns [N, I, height, width].
 at::Tensor transposed_convolution(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef size,
-                                  const Strides& strides);
+                                  const Strides& strides, const std::shared_ptr<WeightCopies>& copies = nullptr);
 
 struct ConvOptions : LayerOptions {
   int64_t kernel = 3;
@@ -38,6 +35,7 @@ class Conv2d : public Module {
   ConvOptions options_;
   at::Tensor weight_, bias_;  // [outputs, inputs / groups, kernel, kernel], [outputs]
   std::shared_ptr<SpectralNorm> norm_;
+  std::shared_ptr<WeightCopies> copies_;  // of weight_
 };
 
 /// Transposed convolution to a stated size: the adjoint of a convolution of these options.
@@ -51,6 +49,7 @@ class TransposedConv2d : public Module {
   ConvOptions options_;
   at::Tensor weight_, bias_;  // [inputs, outputs / groups, kernel, kernel], [outputs]
   std::shared_ptr<SpectralNorm> norm_;
+  std::shared_ptr<WeightCopies> copies_;  // of weight_
 };
 
 }  // namespace obverse

@@ -1,19 +1,19 @@
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
 
+#include "obverse/core/autograd.h"
 #include "obverse/layers/convolution.h"
+#include "obverse/layers/fused_node.h"
 
 namespace obverse {
 namespace {
 
 using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
+using Copies = std::shared_ptr<WeightCopies>;
 
 enum class Slope { input, weight };
 
-/// The gradient of a convolution's input or weight as the engine computes it. Of `x` and `weight` only the shape
-/// matters where the gradient does not depend on their values.
+/// The gradient of a convolution's input or weight as the engine computes it, for types that oneDNN does not take. Of
+/// `x` and `weight` only the shape matters where the gradient does not depend on their values.
 Tensor engine_slope(Slope which, const Tensor& slope, const Tensor& x, const Tensor& weight, const Strides& s) {
   const auto slopes = at::convolution_backward(slope, x, weight, c10::nullopt, {s.stride, s.stride},
                                                {s.padding, s.padding}, {1, 1}, /*transposed=*/false, {0, 0}, s.groups,
@@ -21,83 +21,74 @@ Tensor engine_slope(Slope which, const Tensor& slope, const Tensor& x, const Ten
   return which == Slope::input ? std::get<0>(slopes) : std::get<1>(slopes);
 }
 
-/// Whether the convolution is a matrix product a pixel.
-bool pointwise(const Tensor& weight, const Strides& s) {
-  return weight.size(2) == 1 && weight.size(3) == 1 && s.stride == 1 && s.padding == 0 && s.groups == 1;
+// A convolution y = w * x is linear in x and in w; each of the three products below is the derivative of the other two.
+Tensor product(const Tensor& x, const Tensor& weight, const Tensor& bias, const Strides& s, const Copies& copies);
+Tensor input_slope(const Tensor& slope, const Tensor& weight, int64_t height, int64_t width, const Strides& s,
+                   const Copies& copies);
+Tensor weight_slope(const Tensor& slope, const Tensor& x, const Tensor& weight, const Strides& s);
+
+struct ProductNode : OwnNode {
+  ProductNode(const Variables& inputs, const Strides& how, Copies of) : OwnNode(inputs), s(how), copies(std::move(of)) {}
+  Variables slopes(const Variables& v, const Variables& given) override {  // x, weight, bias
+    const Tensor& x = v[0];
+    return {wanted(0) ? input_slope(given[0], v[1], x.size(2), x.size(3), s, copies) : Tensor(),
+            wanted(1) ? weight_slope(given[0], x, v[1], s) : Tensor(),
+            wanted(2) ? given[0].sum({0, 2, 3}, /*keepdim=*/false, given[0].scalar_type() == at::kDouble ? at::kDouble : at::kFloat) : Tensor()};
+  }
+  Strides s;
+  Copies copies;
+};
+
+struct InputSlopeNode : OwnNode {
+  InputSlopeNode(const Variables& inputs, const Strides& how, Copies of)
+      : OwnNode(inputs), s(how), copies(std::move(of)) {}
+  Variables slopes(const Variables& v, const Variables& given) override {  // slope, weight
+    return {wanted(0) ? product(given[0], v[1], {}, s, copies) : Tensor(),
+            wanted(1) ? weight_slope(v[0], given[0], v[1], s) : Tensor()};
+  }
+  Strides s;
+  Copies copies;
+};
+
+struct WeightSlopeNode : OwnNode {
+  WeightSlopeNode(const Variables& inputs, const Strides& how) : OwnNode(inputs), s(how) {}
+  Variables slopes(const Variables& v, const Variables& given) override {  // slope, x
+    const Tensor &slope = v[0], &x = v[1];
+    return {wanted(0) ? product(x, given[0], {}, s, nullptr) : Tensor(),
+            wanted(1) ? input_slope(slope, given[0], x.size(2), x.size(3), s, nullptr) : Tensor()};
+  }
+  Strides s;
+};
+
+Tensor product(const Tensor& x, const Tensor& weight, const Tensor& bias, const Strides& s, const Copies& copies) {
+  const Tensor y = without_grad([&] {
+    if (has_products(x)) return convolution_product(x, weight, bias, s, copies.get());
+    return at::conv2d(x, weight, bias.defined() ? c10::optional<Tensor>(bias) : c10::nullopt, s.stride, s.padding, 1,
+                      s.groups);
+  });
+  record<ProductNode>({x, weight, bias}, {y}, s, copies);
+  return y;
 }
 
-Tensor input_slope(const Tensor& slope, const Tensor& x, const Tensor& weight, const Strides& s) {
-  if (pointwise(weight, s)) return at::conv2d(slope, weight.transpose(0, 1));
-  return engine_slope(Slope::input, slope, x, weight, s);
+Tensor input_slope(const Tensor& slope, const Tensor& weight, int64_t height, int64_t width, const Strides& s,
+                   const Copies& copies) {
+  const Tensor result = without_grad([&] {
+    if (has_products(slope)) return convolution_input_slope(slope, weight, height, width, s, copies.get());
+    const Tensor image = at::empty({slope.size(0), weight.size(1) * s.groups, height, width}, slope.options());
+    return engine_slope(Slope::input, slope, image, weight, s);
+  });
+  record<InputSlopeNode>({slope, weight}, {result}, s, copies);
+  return result;
 }
 
-/// The weight's gradient in bfloat16, two to five times faster than the engine's way: sum_n,h,w x[n, i, h s + k - p]
-/// slope[n, o, h]. A matrix product where a kernel is one pixel, else a convolution itself: samples and channels change
-/// places, and the stride becomes a dilation.
 Tensor weight_slope(const Tensor& slope, const Tensor& x, const Tensor& weight, const Strides& s) {
-  // Small matrices would be summed in bfloat16, not only multiplied.
-  const bool worth = x.scalar_type() == at::kBFloat16 && s.groups == 1 && weight.size(0) >= 16 && weight.size(1) >= 16;
-  if (worth && pointwise(weight, s)) {
-    const auto rows = [](const Tensor& t) { return t.permute({0, 2, 3, 1}).flatten(0, 2); };  // [N H W, C]
-    return at::mm(rows(slope).t(), rows(x)).view(weight.sizes());
-  }
-  if (!worth || s.stride == 1) return engine_slope(Slope::weight, slope, x, weight, s);
-  const auto swapped = [](const Tensor& t) { return t.transpose(0, 1).contiguous(at::MemoryFormat::ChannelsLast); };
-  const Tensor result = at::conv2d(swapped(x), swapped(slope), {}, 1, s.padding, s.stride);  // [I, O, k or more, ...]
-  const Tensor kernels = result.narrow(2, 0, weight.size(2)).narrow(3, 0, weight.size(3)).transpose(0, 1);
-  return kernels.contiguous(weight.suggest_memory_format());
+  const Tensor result = without_grad([&] {
+    return has_products(slope) ? convolution_weight_slope(slope, x, weight, s)
+                               : engine_slope(Slope::weight, slope, x, weight, s);
+  });
+  record<WeightSlopeNode>({slope, x}, {result}, s);
+  return result;
 }
-
-std::vector<int64_t> pack(const Strides& s) { return {s.stride, s.padding, s.groups}; }
-Strides unpack(AutogradContext* context) {
-  const std::vector<int64_t> v = context->saved_data["strides"].toIntVector();
-  return {v[0], v[1], v[2]};
-}
-
-struct Convolution : torch::autograd::Function<Convolution> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
-                        const c10::optional<Tensor>& bias, const std::vector<int64_t>& strides) {
-    context->save_for_backward({x, weight});
-    context->saved_data["strides"] = strides;
-    context->saved_data["has bias"] = bias.has_value();
-    const Strides s = unpack(context);
-    return at::conv2d(x, weight, bias, s.stride, s.padding, 1, s.groups);
-  }
-  static variable_list backward(AutogradContext* context, variable_list slopes) {
-    const auto saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1];
-    const Strides s = unpack(context);
-    const bool has_bias = context->saved_data["has bias"].toBool();
-    const Tensor slope = slopes[0].contiguous(x.suggest_memory_format());
-    Tensor of_x, of_weight, of_bias;
-    if (context->needs_input_grad(0)) of_x = transposed_convolution(slope, weight, x.sizes().slice(2), s);
-    if (context->needs_input_grad(1)) of_weight = weight_slope(slope, x, weight, s);
-    if (has_bias && context->needs_input_grad(2)) of_bias = slope.sum({0, 2, 3});
-    return {of_x, of_weight, of_bias, Tensor()};
-  }
-};
-
-struct TransposedConvolution : torch::autograd::Function<TransposedConvolution> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
-                        const std::vector<int64_t>& size, const std::vector<int64_t>& strides) {
-    context->save_for_backward({x, weight});
-    context->saved_data["strides"] = strides;
-    const Strides s = unpack(context);
-    const Tensor image =
-        at::empty({x.size(0), weight.size(1) * s.groups, size[0], size[1]}, x.options(), x.suggest_memory_format());
-    return input_slope(x, image, weight, s);
-  }
-  static variable_list backward(AutogradContext* context, variable_list slopes) {
-    const auto saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1];
-    const Strides s = unpack(context);
-    const Tensor slope = slopes[0].contiguous(x.suggest_memory_format());
-    Tensor of_x, of_weight;
-    if (context->needs_input_grad(0)) of_x = convolution(slope, weight, {}, s);
-    if (context->needs_input_grad(1)) of_weight = weight_slope(x, slope, weight, s);
-    return {of_x, of_weight, Tensor(), Tensor()};
-  }
-};
 
 /// Whether to compute with 2x2 pixels folded into channels: kernels of few channels leave the processor's units empty.
 bool fold(const Tensor& weight, const Strides& s, int64_t height, int64_t width) {
@@ -115,17 +106,16 @@ Tensor folded(const Tensor& weight) {
 
 }  // namespace
 
-Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const Strides& s) {
-  const c10::optional<Tensor> b = bias.defined() ? c10::optional<Tensor>(bias) : c10::nullopt;
-  if (!fold(weight, s, x.size(2), x.size(3))) return Convolution::apply(x, weight, b, pack(s));
+Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const Strides& s, const Copies& copies) {
+  if (!fold(weight, s, x.size(2), x.size(3))) return product(x, weight, bias, s, copies);
   const Tensor pixels = at::pixel_unshuffle(at::constant_pad_nd(x, {1, 1, 1, 1}), 2);  // [N, 4 C, H / 2 + 1, W / 2 + 1]
-  return Convolution::apply(pixels.contiguous(at::MemoryFormat::ChannelsLast), folded(weight), b, pack({}));
+  return product(pixels, folded(weight), bias, {}, nullptr);
 }
 
-Tensor transposed_convolution(const Tensor& x, const Tensor& weight, at::IntArrayRef size, const Strides& s) {
-  if (!fold(weight, s, size[0], size[1])) return TransposedConvolution::apply(x, weight, size.vec(), pack(s));
-  const std::vector<int64_t> folded_size = {size[0] / 2 + 1, size[1] / 2 + 1};
-  const Tensor pixels = TransposedConvolution::apply(x, folded(weight), folded_size, pack({}));
+Tensor transposed_convolution(const Tensor& x, const Tensor& weight, at::IntArrayRef size, const Strides& s,
+                              const Copies& copies) {
+  if (!fold(weight, s, size[0], size[1])) return input_slope(x, weight, size[0], size[1], s, copies);
+  const Tensor pixels = input_slope(x, folded(weight), size[0] / 2 + 1, size[1] / 2 + 1, {}, nullptr);
   return at::pixel_shuffle(pixels, 2).narrow(2, 1, size[0]).narrow(3, 1, size[1]);
 }
 

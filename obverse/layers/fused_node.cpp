@@ -5,27 +5,28 @@
 
 namespace obverse {
 
-FusedNode::FusedNode(const Variables& inputs) {
+OwnNode::OwnNode(const Variables& inputs) {
   for (const at::Tensor& v : inputs) {
     inputs_.emplace_back(v, /*is_output=*/false);
-    wanted_.push_back(v.requires_grad());
+    wanted_.push_back(v.defined() && v.requires_grad());
   }
 }
 
-Variables FusedNode::apply(Variables&& given) {
+Variables OwnNode::apply(Variables&& given) {
   if (std::none_of(given.begin(), given.end(), [](const at::Tensor& g) { return g.defined(); }))
     return Variables(inputs_.size());
   Variables inputs;
   for (auto& v : inputs_) inputs.push_back(v.unpack());
-  return c10::GradMode::is_enabled() ? differentiable(inputs, given) : quick(inputs, given);
+  return slopes(inputs, given);
 }
 
 // The inputs are hidden behind views: a node that the engine is in the middle of must not be entered again.
-Variables FusedNode::differentiable(const Variables& inputs, const Variables& given) {
+Variables FusedNode::slopes(const Variables& inputs, const Variables& given) {
+  if (!c10::GradMode::is_enabled()) return quick(inputs, given);
   Variables hidden, asked, reached, of;
-  for (const at::Tensor& v : inputs) {
-    hidden.push_back(v.requires_grad() ? v.view_as(v) : v);
-    if (v.requires_grad()) asked.push_back(hidden.back());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    hidden.push_back(wanted(i) ? inputs[i].view_as(inputs[i]) : inputs[i]);
+    if (wanted(i)) asked.push_back(hidden.back());
   }
   const Variables outputs = plain(hidden);
   for (size_t i = 0; i < outputs.size(); ++i)
@@ -33,8 +34,7 @@ Variables FusedNode::differentiable(const Variables& inputs, const Variables& gi
   const Variables found = torch::autograd::grad(reached, asked, of, /*retain_graph=*/true, /*create_graph=*/true,
                                                 /*allow_unused=*/true);
   Variables result;
-  for (size_t i = 0, next = 0; i < inputs.size(); ++i)
-    result.push_back(inputs[i].requires_grad() ? found[next++] : at::Tensor());
+  for (size_t i = 0, next = 0; i < inputs.size(); ++i) result.push_back(wanted(i) ? found[next++] : at::Tensor());
   return result;
 }
 

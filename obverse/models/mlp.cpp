@@ -67,7 +67,8 @@ class Trunk : public Module {
   int64_t outputs() const { return outputs_; }
   /// These layers and `last` as one operation, where they are nothing but dense layers in float32.
   std::optional<DenseStack> with(const Linear& last) const {
-    if (!dense_ || placement().compute != at::kFloat || last.weight().scalar_type() != at::kFloat) return {};
+    const at::Tensor& w = last.weight();
+    if (!dense_ || placement().compute != at::kFloat || w.scalar_type() != at::kFloat || !w.device().is_cpu()) return {};
     DenseStack stack{frequencies_ ? frequencies_->weight() : at::Tensor(), {}, {}, *dense_};
     for (const auto& layer : layers_) stack.weights.push_back(layer->weight()), stack.biases.push_back(layer->bias());
     stack.weights.push_back(last.weight());

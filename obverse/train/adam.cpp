@@ -72,6 +72,7 @@ double Adam::step(double progress) {
       sum += squares(grad, p.numel());
       at::parallel_for(0, p.numel(), 1 << 15,
                        [&](int64_t a, int64_t b) { update(weights + a, grad + a, m + a, v + a, b - a, c); });
+      p.unsafeGetTensorImpl()->bump_version();  // changed behind LibTorch's back
     }
     return 0;
   });

@@ -34,6 +34,7 @@ void MovingAverage::move(double stays) const {
         at::parallel_for(0, to.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i) a[i] += step * (b[i] - a[i]);
         });
+        to.unsafeGetTensorImpl()->bump_version();
       } else if (to.is_floating_point()) {
         to.lerp_(from, 1 - stays);
       } else {

@@ -1,0 +1,348 @@
+#include "obverse/layers/convolution_products.h"
+
+#include <ATen/ATen.h>
+
+#include <array>
+#include <dnnl.hpp>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "obverse/layers/tile_products.h"
+
+namespace obverse {
+namespace {
+
+using dnnl::memory;
+using Dims = memory::dims;
+
+dnnl::engine& processor() {
+  static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+dnnl::stream& stream() {
+  static dnnl::stream s(processor());
+  return s;
+}
+
+memory::data_type type_of(const at::Tensor& t) {
+  return t.scalar_type() == at::kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+// What decides about a kernel.
+enum Product { kForward, kInputSlope, kWeightSlope };
+struct Shape {
+  int64_t product, half, samples, inputs, height, width, outputs, kernel_height, kernel_width, out_height, out_width,
+      stride, padding, groups, bias;
+  bool operator<(const Shape& other) const { return as_array() < other.as_array(); }
+  std::array<int64_t, 15> as_array() const {
+    return {product,       half,         samples,    inputs,    height, width,   outputs, kernel_height,
+            kernel_width, out_height, out_width, stride, padding, groups,  bias};
+  }
+};
+
+Dims weight_dims(const Shape& s) {
+  if (s.groups == 1) return {s.outputs, s.inputs, s.kernel_height, s.kernel_width};
+  return {s.groups, s.outputs / s.groups, s.inputs / s.groups, s.kernel_height, s.kernel_width};
+}
+
+// `weight` [O, I / groups, k, k] as it lies.
+memory::desc weight_layout(const at::Tensor& weight, const Shape& s) {
+  Dims strides(weight.strides().begin(), weight.strides().end());
+  if (s.groups > 1) strides.insert(strides.begin(), s.outputs / s.groups * weight.stride(0));
+  return memory::desc(weight_dims(s), type_of(weight), strides);
+}
+
+struct Kernel {
+  dnnl::primitive primitive;
+  memory::desc x, weight, y;  // as the kernel wants them
+};
+
+#if DNNL_VERSION_MAJOR >= 3
+template <class Description, class... Arguments>
+Description describe(Arguments&&... arguments) {
+  return Description(processor(), std::forward<Arguments>(arguments)...);
+}
+#endif
+
+Kernel make_kernel(const Shape& s) {
+  const auto type = s.half ? memory::data_type::bf16 : memory::data_type::f32;
+  const auto nhwc = memory::format_tag::nhwc;
+  const memory::desc x({s.samples, s.inputs, s.height, s.width}, type, nhwc);
+  const memory::desc y({s.samples, s.outputs, s.out_height, s.out_width}, type, nhwc);
+  const memory::desc weight(weight_dims(s), type, memory::format_tag::any);
+  const memory::desc weight_slope(weight_dims(s), memory::data_type::f32, memory::format_tag::any);
+  const memory::desc bias = s.bias ? memory::desc({s.outputs}, memory::data_type::f32, memory::format_tag::x) : memory::desc();
+  const Dims strides = {s.stride, s.stride}, padding = {s.padding, s.padding};
+  // What the kernel and the stated size leave over lies on the far side.
+  const Dims far = {(s.out_height - 1) * s.stride + s.kernel_height - s.height - s.padding,
+                    (s.out_width - 1) * s.stride + s.kernel_width - s.width - s.padding};
+  const auto direct = dnnl::algorithm::convolution_direct;
+  const auto training = dnnl::prop_kind::forward_training;
+#if DNNL_VERSION_MAJOR >= 3
+  const auto forward = describe<dnnl::convolution_forward::primitive_desc>(training, direct, x, weight, bias, y, strides, padding, far);
+  if (s.product == kForward) return {dnnl::convolution_forward(forward), x, forward.weights_desc(), y};
+  if (s.product == kInputSlope) {
+    const auto of_x = describe<dnnl::convolution_backward_data::primitive_desc>(direct, x, weight, y, strides, padding, far, forward);
+    return {dnnl::convolution_backward_data(of_x), x, of_x.weights_desc(), y};
+  }
+  const auto of_weight = describe<dnnl::convolution_backward_weights::primitive_desc>(direct, x, weight_slope, y, strides, padding, far, forward);
+  return {dnnl::convolution_backward_weights(of_weight), x, of_weight.diff_weights_desc(), y};
+#else
+  using Forward = dnnl::convolution_forward;
+  const Forward::desc plan = s.bias ? Forward::desc(training, direct, x, weight, bias, y, strides, padding, far)
+                                    : Forward::desc(training, direct, x, weight, y, strides, padding, far);
+  const Forward::primitive_desc forward(plan, processor());
+  if (s.product == kForward) return {Forward(forward), x, forward.weights_desc(), y};
+  if (s.product == kInputSlope) {
+    using OfInput = dnnl::convolution_backward_data;
+    const OfInput::primitive_desc of_x({direct, x, weight, y, strides, padding, far}, processor(), forward);
+    return {OfInput(of_x), x, of_x.weights_desc(), y};
+  }
+  using OfWeight = dnnl::convolution_backward_weights;
+  const OfWeight::primitive_desc of_weight({direct, x, weight_slope, y, strides, padding, far}, processor(), forward);
+  return {OfWeight(of_weight), x, of_weight.diff_weights_desc(), y};
+#endif
+}
+
+const Kernel& kernel_for(const Shape& s) {
+  static std::map<Shape, Kernel> kernels;
+  const auto found = kernels.find(s);
+  return found != kernels.end() ? found->second : kernels.emplace(s, make_kernel(s)).first->second;
+}
+
+Shape shape_of(Product product, const at::Tensor& x_or_slope, int64_t height, int64_t width, const at::Tensor& weight,
+               const Strides& s, bool bias) {
+  const int64_t kh = weight.size(2), kw = weight.size(3);
+  return {product,
+          x_or_slope.scalar_type() == at::kBFloat16,
+          x_or_slope.size(0),
+          weight.size(1) * s.groups,
+          height,
+          width,
+          weight.size(0),
+          kh,
+          kw,
+          (height + 2 * s.padding - kh) / s.stride + 1,
+          (width + 2 * s.padding - kw) / s.stride + 1,
+          s.stride,
+          s.padding,
+          s.groups,
+          bias};
+}
+
+memory at_data(const memory::desc& layout, const at::Tensor& t) { return memory(layout, processor(), t.data_ptr()); }
+
+// `weight` as the kernel wants it, from the copies when it has not changed since.
+memory arranged(const at::Tensor& weight, const Shape& s, const memory::desc& wanted, WeightCopies* copies);
+
+}  // namespace
+
+struct WeightCopies::Copies {
+  struct Version {  // of a weight: where it lies, how often it has changed
+    const void* of = nullptr;
+    int64_t number = -1;
+    bool is(const at::Tensor& weight) {
+      const Version now{weight.data_ptr(), weight._version()};
+      if (of == now.of && number == now.number) return true;
+      *this = now;
+      return false;
+    }
+  };
+  struct Copy {
+    memory data;
+    Version version = {};
+  };
+  std::vector<Copy> made;
+  struct Tiles {
+    std::vector<TileMatrix> matrices;
+    Version version = {};
+  };
+  std::map<std::array<int64_t, 3>, Tiles> tiles;  // by product, stride and padding
+};
+
+WeightCopies::WeightCopies() : copies_(std::make_unique<Copies>()) {}
+WeightCopies::~WeightCopies() = default;
+
+namespace {
+
+void rearrange(const at::Tensor& weight, const Shape& s, memory& to) {
+  // Of the kernel's type first: oneDNN changes type and order at once only slowly.
+  const at::Tensor typed = weight.to(s.half ? at::kBFloat16 : at::kFloat);
+  memory from = at_data(weight_layout(typed, s), typed);
+  dnnl::reorder(from, to).execute(stream(), from, to);
+}
+
+memory arranged(const at::Tensor& weight, const Shape& s, const memory::desc& wanted, WeightCopies* copies) {
+  if (!copies) {
+    memory to(wanted, processor());
+    rearrange(weight, s, to);
+    return to;
+  }
+  auto& made = copies->copies().made;
+  auto copy = std::find_if(made.begin(), made.end(), [&](const auto& c) { return c.data.get_desc() == wanted; });
+  if (copy == made.end()) copy = made.insert(made.end(), {memory(wanted, processor())});
+  if (!copy->version.is(weight)) rearrange(weight, s, copy->data);
+  return copy->data;
+}
+
+at::Tensor channels_last(const at::Tensor& x) {  // in strides too, where one channel passes for either order
+  if (x.stride(1) == 1 && x.is_contiguous(at::MemoryFormat::ChannelsLast)) return x;
+  return x.permute({0, 2, 3, 1}).contiguous().permute({0, 3, 1, 2});
+}
+
+at::Tensor empty_image(int64_t n, int64_t c, int64_t h, int64_t w, const at::Tensor& like) {
+  return at::empty({n, h, w, c}, like.options()).permute({0, 3, 1, 2});
+}
+
+// ---- The matrix units' way ----
+
+bool by_tiles(const at::Tensor& activations, const at::Tensor& weight, const Strides& s) {
+  return activations.scalar_type() == at::kBFloat16 && s.groups == 1 && weight.size(0) % 32 == 0 &&
+         weight.size(1) % 32 == 0 && tiles_available();
+}
+
+ImageSize size_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3), x.size(1)}; }
+Half* halves(const at::Tensor& x) { return static_cast<Half*>(x.data_ptr()); }
+
+// Pixels of x that the kernel's taps touch, a row for each pixel of the output.
+Gather windows(const at::Tensor& x, const Shape& shape) {
+  Gather rows{halves(x), size_of(x), shape.out_height, shape.out_width, shape.stride, {}};
+  for (int64_t y = 0; y < shape.kernel_height; ++y)
+    for (int64_t z = 0; z < shape.kernel_width; ++z) rows.taps.push_back({y - shape.padding, z - shape.padding});
+  return rows;
+}
+
+// Pixels of an input at (y, x) plus multiples of the stride see the same taps: those that land on an output.
+struct Class {
+  int64_t y, x;
+  std::vector<Gather::Tap> taps;      // to the output's pixels
+  std::vector<int64_t> weight_offsets;
+};
+std::vector<Class> classes_of(const Shape& shape, const at::Tensor& weight) {
+  std::vector<Class> result;
+  for (int64_t y = 0; y < shape.stride; ++y)
+    for (int64_t x = 0; x < shape.stride; ++x) {
+      Class c{y, x, {}, {}};
+      for (int64_t i = 0; i < shape.kernel_height; ++i)
+        for (int64_t j = 0; j < shape.kernel_width; ++j) {
+          const int64_t down = y + shape.padding - i, right = x + shape.padding - j;
+          if (down % shape.stride != 0 || right % shape.stride != 0) continue;
+          c.taps.push_back({down / shape.stride, right / shape.stride});
+          c.weight_offsets.push_back(i * weight.stride(2) + j * weight.stride(3));
+        }
+      result.push_back(std::move(c));
+    }
+  return result;
+}
+
+// As tiles: for the product one matrix, for the input's slope one a class of pixels.
+std::vector<TileMatrix> tiles_of(const at::Tensor& weight, const Shape& shape) {
+  const at::Tensor full = weight.to(at::kFloat).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto* values = full.data_ptr<float>();
+  std::vector<TileMatrix> result;
+  if (shape.product == kForward) {
+    std::vector<int64_t> offsets;
+    for (int64_t i = 0; i < shape.kernel_height; ++i)
+      for (int64_t j = 0; j < shape.kernel_width; ++j) offsets.push_back(i * full.stride(2) + j * full.stride(3));
+    result.push_back(tile_matrix(values, offsets, shape.inputs, full.stride(1), shape.outputs, full.stride(0)));
+    return result;
+  }
+  for (const Class& c : classes_of(shape, full))
+    result.push_back(tile_matrix(values, c.weight_offsets, shape.outputs, full.stride(0), shape.inputs, full.stride(1)));
+  return result;
+}
+
+const std::vector<TileMatrix>& arranged_tiles(const at::Tensor& weight, const Shape& shape, WeightCopies* copies,
+                                              std::vector<TileMatrix>& own) {
+  if (!copies) return own = tiles_of(weight, shape);
+  auto& tiles = copies->copies().tiles[{shape.product, shape.stride, shape.padding}];
+  if (!tiles.version.is(weight)) tiles.matrices = tiles_of(weight, shape);
+  return tiles.matrices;
+}
+
+void product_by_tiles(const at::Tensor& x, const at::Tensor& weight, const float* bias, const Shape& shape,
+                      WeightCopies* copies, const at::Tensor& y) {
+  std::vector<TileMatrix> own;
+  tile_product(windows(x, shape), arranged_tiles(weight, shape, copies, own)[0], bias, {halves(y), size_of(y)});
+}
+
+void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, const Shape& shape, WeightCopies* copies,
+                          const at::Tensor& of_x) {
+  std::vector<TileMatrix> own;
+  const auto& matrices = arranged_tiles(weight, shape, copies, own);
+  const std::vector<Class> classes = classes_of(shape, weight);
+  for (size_t i = 0; i < classes.size(); ++i) {
+    const Class& c = classes[i];
+    const auto count = [&](int64_t size, int64_t first) { return (size - first + shape.stride - 1) / shape.stride; };
+    const Gather rows{halves(slope), size_of(slope), count(shape.height, c.y), count(shape.width, c.x), 1, c.taps};
+    if (c.taps.empty())
+      of_x.slice(2, c.y, shape.height, shape.stride).slice(3, c.x, shape.width, shape.stride).zero_();
+    else if (rows.rows() > 0)
+      tile_product(rows, matrices[i], nullptr, {halves(of_x), size_of(of_x), c.y, c.x, shape.stride});
+  }
+}
+
+}  // namespace
+
+bool has_products(const at::Tensor& x) {
+  return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && x.numel() > 0;
+}
+
+at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight, const at::Tensor& bias,
+                              const Strides& s, WeightCopies* copies) {
+  const at::Tensor x = channels_last(image);
+  const Shape shape = shape_of(kForward, x, x.size(2), x.size(3), weight, s, bias.defined());
+  const at::Tensor y = empty_image(shape.samples, shape.outputs, shape.out_height, shape.out_width, x);
+  const at::Tensor full_bias = bias.defined() ? bias.to(at::kFloat).contiguous() : bias;
+  if (by_tiles(x, weight, s)) {
+    product_by_tiles(x, weight, bias.defined() ? full_bias.data_ptr<float>() : nullptr, shape, copies, y);
+    return y;
+  }
+  const Kernel& kernel = kernel_for(shape);
+  std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, at_data(kernel.x, x)},
+                                               {DNNL_ARG_WEIGHTS, arranged(weight, shape, kernel.weight, copies)},
+                                               {DNNL_ARG_DST, at_data(kernel.y, y)}};
+  if (bias.defined())
+    arguments.emplace(DNNL_ARG_BIAS, at_data({{shape.outputs}, memory::data_type::f32, memory::format_tag::x}, full_bias));
+  kernel.primitive.execute(stream(), arguments);
+  return y;
+}
+
+at::Tensor convolution_input_slope(const at::Tensor& given, const at::Tensor& weight, int64_t height, int64_t width,
+                              const Strides& s, WeightCopies* copies) {
+  const at::Tensor slope = channels_last(given);
+  const Shape shape = shape_of(kInputSlope, slope, height, width, weight, s, false);
+  const at::Tensor of_x = empty_image(shape.samples, shape.inputs, height, width, slope);
+  if (by_tiles(slope, weight, s)) {
+    input_slope_by_tiles(slope, weight, shape, copies, of_x);
+    return of_x;
+  }
+  const Kernel& kernel = kernel_for(shape);
+  kernel.primitive.execute(stream(), {{DNNL_ARG_DIFF_DST, at_data(kernel.y, slope)},
+                                      {DNNL_ARG_WEIGHTS, arranged(weight, shape, kernel.weight, copies)},
+                                      {DNNL_ARG_DIFF_SRC, at_data(kernel.x, of_x)}});
+  return of_x;
+}
+
+at::Tensor convolution_weight_slope(const at::Tensor& given, const at::Tensor& image, const at::Tensor& weight,
+                               const Strides& s) {
+  const at::Tensor slope = channels_last(given), x = channels_last(image.to(given.scalar_type()));
+  const Shape shape = shape_of(kWeightSlope, x, x.size(2), x.size(3), weight, s, false);
+  if (by_tiles(x, weight, s)) {
+    const at::Tensor rows = at::empty({shape.outputs, shape.kernel_height, shape.kernel_width, shape.inputs});
+    tile_outer_product(halves(slope), shape.outputs, windows(x, shape), rows.data_ptr<float>());
+    return rows.permute({0, 3, 1, 2});
+  }
+  const Kernel& kernel = kernel_for(shape);
+  const at::Tensor result = at::empty_strided(weight.sizes(), weight.strides(), weight.options().dtype(at::kFloat));
+  memory wanted = at_data(weight_layout(result, shape), result);
+  memory computed = kernel.weight == wanted.get_desc() ? wanted : memory(kernel.weight, processor());
+  kernel.primitive.execute(stream(), {{DNNL_ARG_SRC, at_data(kernel.x, x)},
+                                      {DNNL_ARG_DIFF_DST, at_data(kernel.y, slope)},
+                                      {DNNL_ARG_DIFF_WEIGHTS, computed}});
+  if (kernel.weight != wanted.get_desc()) dnnl::reorder(computed, wanted).execute(stream(), computed, wanted);
+  return result;
+}
+
+}  // namespace obverse

@@ -1,0 +1,324 @@
+#include "obverse/layers/tile_products.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__)
+#define OBVERSE_TILES 1
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace obverse {
+
+#ifdef OBVERSE_TILES
+
+namespace {
+
+#define OBVERSE_TILE_CODE \
+  __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), optimize("O3")))
+
+constexpr int64_t kTile = 512;        // bfloat16s in a tile: 16 rows of 32, or 16 pairs of rows of 16
+constexpr int64_t kDepth = 1024;      // of the products' inner dimension at a time, so that factors stay in cache
+constexpr int64_t kBlockRows = 256;
+
+bool ask_for_tiles() {
+  const char* wanted = std::getenv("OBVERSE_TILES");
+  if (wanted && std::string(wanted) == "0") return false;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  __asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
+  const bool has_bfloat16 = d & (1u << 22), has_tiles = d & (1u << 24);
+  __builtin_cpu_init();
+  if (!has_bfloat16 || !has_tiles || !__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512bw"))
+    return false;
+  constexpr int kAskPermission = 0x1023, kTileData = 18;  // arch_prctl: the kernel saves the units' state from now on
+  return syscall(SYS_arch_prctl, kAskPermission, kTileData) == 0;
+}
+
+struct alignas(64) TileConfiguration {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t bytes_a_row[16] = {};
+  uint8_t rows[16] = {};
+};
+
+OBVERSE_TILE_CODE void begin_tiles() {
+  TileConfiguration all;
+  for (int i = 0; i < 8; ++i) all.bytes_a_row[i] = 64, all.rows[i] = 16;
+  _tile_loadconfig(&all);
+}
+OBVERSE_TILE_CODE void end_tiles() { _tile_release(); }
+
+// c [32, 32] (rows `stride` apart) = or += a b: a two rows of tiles, `a_step` apart; b two columns of tiles, side by side.
+OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half* b, int64_t depth, float* c,
+                                      int64_t stride, bool add) {
+  const int64_t bytes = stride * 4;
+  if (add) {
+    _tile_loadd(0, c, bytes);
+    _tile_loadd(1, c + 16, bytes);
+    _tile_loadd(2, c + 16 * stride, bytes);
+    _tile_loadd(3, c + 16 * stride + 16, bytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  for (int64_t k = 0; k < depth; ++k, a += kTile, b += 2 * kTile) {
+    _tile_loadd(6, b, 64);
+    _tile_loadd(4, a, 64);
+    _tile_loadd(7, b + kTile, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(5, a + a_step, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, c, bytes);
+  _tile_stored(1, c + 16, bytes);
+  _tile_stored(2, c + 16 * stride, bytes);
+  _tile_stored(3, c + 16 * stride + 16, bytes);
+}
+
+// 16 rows of 16 numbers become columns.
+OBVERSE_TILE_CODE __attribute__((always_inline)) inline void transpose(__m512i (&r)[16]) {
+  __m512i t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+  }
+  for (int i = 0; i < 4; ++i) {
+    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    r[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
+    r[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
+  }
+}
+
+// Of 16 bfloat16s each, pairs (a, b).
+OBVERSE_TILE_CODE __attribute__((always_inline)) inline __m512i pairs(const Half* a, const Half* b) {
+  const __m512i low = a ? _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a))) : _mm512_setzero_si512();
+  const __m512i high = b ? _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b))) : _mm512_setzero_si512();
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+OBVERSE_TILE_CODE __attribute__((always_inline)) inline __m256i rounded(const float* x) {
+  return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_loadu_ps(x)));
+}
+
+// A tile whose column n is weight[n column_stride + 0 .. 31], pairs of rows interleaved.
+OBVERSE_TILE_CODE void tile_of_columns(const float* weight, int64_t column_stride, Half* to) {
+  __m512i r[16];
+  for (int n = 0; n < 16; ++n) {
+    const __m256i low = rounded(weight + n * column_stride), high = rounded(weight + n * column_stride + 16);
+    r[n] = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
+  transpose(r);
+  for (int k = 0; k < 16; ++k) _mm512_storeu_si512(to + 32 * k, r[k]);
+}
+
+// A tile whose row k is weight[k row_stride + 0 .. 15], pairs of rows interleaved.
+OBVERSE_TILE_CODE void tile_of_rows(const float* weight, int64_t row_stride, Half* to) {
+  for (int k = 0; k < 16; ++k) {
+    const __m512i low = _mm512_cvtepu16_epi32(rounded(weight + 2 * k * row_stride));
+    const __m512i high = _mm512_cvtepu16_epi32(rounded(weight + (2 * k + 1) * row_stride));
+    _mm512_storeu_si512(to + 32 * k, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+  }
+}
+
+// Where a gathered row lies: image n, pixel (y, x) before the tap's offset. n < 0: beyond the last row.
+struct Place {
+  int64_t n, y, x;
+};
+Place place_of(const Gather& a, int64_t row) {
+  if (row >= a.rows()) return {-1, 0, 0};
+  const int64_t pixels = a.rows_high * a.rows_wide, pixel = row % pixels;
+  return {row / pixels, pixel / a.rows_wide * a.step, pixel % a.rows_wide * a.step};
+}
+const Half* channels_at(const Gather& a, const Place& p, const Gather::Tap& tap) {
+  const int64_t y = p.y + tap.dy, x = p.x + tap.dx;
+  if (p.n < 0 || y < 0 || x < 0 || y >= a.image.height || x >= a.image.width) return nullptr;
+  return a.from + ((p.n * a.image.height + y) * a.image.width + x) * a.image.channels;
+}
+
+// First factors: rows [begin, begin + 16 strips) of `a`, columns [32 first, 32 last): a strip of 16 rows after the other,
+// each a row of tiles.
+OBVERSE_TILE_CODE void pack_rows(const Gather& a, int64_t begin, int64_t strips, int64_t first, int64_t last, Half* to) {
+  const int64_t depth = last - first, blocks_a_tap = a.image.channels / 32;
+  for (int64_t s = 0; s < strips; ++s)
+    for (int64_t r = 0; r < 16; ++r) {
+      const Place place = place_of(a, begin + 16 * s + r);
+      Half* row = to + s * depth * kTile + 32 * r;
+      for (int64_t k = first; k < last;) {
+        const int64_t tap = k / blocks_a_tap, end = std::min(last, (tap + 1) * blocks_a_tap);
+        const Half* from = channels_at(a, place, a.taps[tap]);
+        for (; k < end; ++k, row += kTile)
+          _mm512_storeu_si512(row, from ? _mm512_loadu_si512(from + 32 * (k % blocks_a_tap)) : _mm512_setzero_si512());
+      }
+    }
+}
+
+// First factors of an outer product: outputs [0, outputs) as rows, slope's rows [begin, end) as columns, up to a multiple
+// of 32 of them; strips from .. to of 16 outputs.
+OBVERSE_TILE_CODE void pack_transposed(const Half* slope, int64_t outputs, int64_t begin, int64_t end, int64_t depth,
+                                       int64_t strip, Half* to) {
+  __m512i r[16];
+  for (int64_t k = 0; k < depth; ++k) {
+    for (int64_t i = 0; i < 16; ++i) {
+      const int64_t row = begin + 32 * k + 2 * i;
+      const Half* at = slope + row * outputs + 16 * strip;
+      r[i] = pairs(row < end ? at : nullptr, row + 1 < end ? at + outputs : nullptr);
+    }
+    transpose(r);
+    for (int i = 0; i < 16; ++i) _mm512_storeu_si512(to + k * kTile + 32 * i, r[i]);
+  }
+}
+
+// Second factors of an outer product: rows as placed, the 32 channels from `channel` of one tap.
+OBVERSE_TILE_CODE void pack_pairs(const Gather& a, const std::vector<Place>& places, const Gather::Tap& tap,
+                                  int64_t channel, Half* to) {
+  for (size_t k = 0; k < places.size(); k += 32, to += 2 * kTile)
+    for (size_t i = 0; i < 32; i += 2) {
+      const Half *even = channels_at(a, places[k + i], tap), *odd = channels_at(a, places[k + i + 1], tap);
+      for (int half = 0; half < 2; ++half) {
+        const int64_t from = channel + 16 * half;
+        _mm512_storeu_si512(to + half * kTile + 16 * i, pairs(even ? even + from : nullptr, odd ? odd + from : nullptr));
+      }
+    }
+}
+
+OBVERSE_TILE_CODE void write_row(const float* sums, const float* bias, Half* to, int64_t n) {
+  for (int64_t i = 0; i < n; i += 32) {
+    __m512 low = _mm512_loadu_ps(sums + i), high = _mm512_loadu_ps(sums + i + 16);
+    if (bias) low = _mm512_add_ps(low, _mm512_loadu_ps(bias + i)), high = _mm512_add_ps(high, _mm512_loadu_ps(bias + i + 16));
+    _mm512_storeu_si512(to + i, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
+  }
+}
+
+int64_t rounded_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+template <class T>
+struct Workspace {  // aligned, kept by each thread
+  T* get(size_t n) {
+    if (n > size) {
+      std::free(data);
+      size = n;
+      data = static_cast<T*>(std::aligned_alloc(64, rounded_up(static_cast<int64_t>(n * sizeof(T)), 64)));
+    }
+    return data;
+  }
+  ~Workspace() { std::free(data); }
+  T* data = nullptr;
+  size_t size = 0;
+};
+
+// Rows [begin, end) of the product.
+void product_of_rows(const Gather& a, const TileMatrix& b, const float* bias, const Scatter& to, int64_t begin, int64_t end) {
+  static thread_local Workspace<Half> first_factor;
+  static thread_local Workspace<float> sums;
+  const int64_t n = b.columns, tiles_deep = b.rows / 32, most = kDepth / 32;
+  begin_tiles();
+  for (int64_t row = begin; row < end; row += kBlockRows) {
+    const int64_t rows = std::min(kBlockRows, end - row), strips = rounded_up(rows, 32) / 16;
+    float* c = sums.get(kBlockRows * n);
+    for (int64_t k = 0; k < tiles_deep; k += most) {
+      const int64_t depth = std::min(most, tiles_deep - k);
+      Half* packed = first_factor.get(kBlockRows * kDepth);
+      pack_rows(a, row, strips, k, k + depth, packed);
+      for (int64_t column = 0; column < n; column += 32) {
+        const Half* panel = b.data.data() + (column / 32 * tiles_deep + k) * 2 * kTile;
+        for (int64_t s = 0; s < strips; s += 2)
+          multiply_block(packed + s * depth * kTile, depth * kTile, panel, depth, c + 16 * s * n + column, n, k > 0);
+      }
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t pixels = a.rows_high * a.rows_wide, image = (row + r) / pixels, pixel = (row + r) % pixels;
+      const int64_t y = pixel / a.rows_wide * to.step + to.y, x = pixel % a.rows_wide * to.step + to.x;
+      write_row(c + r * n, bias, to.to + ((image * to.image.height + y) * to.image.width + x) * to.image.channels, n);
+    }
+  }
+  end_tiles();
+}
+
+}  // namespace
+
+bool tiles_available() {
+  static const bool available = ask_for_tiles();
+  return available;
+}
+
+TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offsets, int64_t inner,
+                       int64_t inner_stride, int64_t columns, int64_t column_stride) {
+  const int64_t taps = static_cast<int64_t>(tap_offsets.size()), blocks = inner / 32;
+  TileMatrix result{taps * inner, columns, std::vector<Half>(taps * inner * columns)};
+  at::parallel_for(0, columns / 32, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel)
+      for (int64_t k = 0; k < taps * blocks; ++k)
+        for (int64_t half = 0; half < 2; ++half) {
+          const float* from = weight + tap_offsets[k / blocks] + k % blocks * 32 * inner_stride +
+                              (32 * panel + 16 * half) * column_stride;
+          Half* tile = result.data.data() + ((panel * taps * blocks + k) * 2 + half) * kTile;
+          inner_stride == 1 ? tile_of_columns(from, column_stride, tile) : tile_of_rows(from, inner_stride, tile);
+        }
+  });
+  return result;
+}
+
+void tile_product(const Gather& a, const TileMatrix& b, const float* bias, const Scatter& to) {
+  const int64_t blocks = rounded_up(a.rows(), 32) / 32;
+  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+    product_of_rows(a, b, bias, to, 32 * begin, std::min(32 * end, a.rows()));
+  });
+}
+
+void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to) {
+  static thread_local Workspace<Half> factors;
+  const int64_t rows = a.rows(), columns = a.columns(), channels = a.image.channels, strips = outputs / 16;
+  Half* first = factors.get(outputs * kDepth);
+  for (int64_t begin = 0; begin < rows; begin += kDepth) {
+    const int64_t end = std::min(begin + kDepth, rows), depth = rounded_up(end - begin, 32) / 32;
+    at::parallel_for(0, strips, 1, [&](int64_t from, int64_t last) {
+      for (int64_t s = from; s < last; ++s) pack_transposed(slope, outputs, begin, end, depth, s, first + s * depth * kTile);
+    });
+    at::parallel_for(0, columns / 32, 1, [&](int64_t from, int64_t last) {
+      static thread_local Workspace<Half> second;
+      Half* panel = second.get(32 * kDepth);
+      std::vector<Place> places(32 * depth);
+      for (size_t i = 0; i < places.size(); ++i) places[i] = place_of(a, begin + static_cast<int64_t>(i));
+      begin_tiles();
+      for (int64_t p = from; p < last; ++p) {
+        pack_pairs(a, places, a.taps[32 * p / channels], 32 * p % channels, panel);
+        for (int64_t s = 0; s < strips; s += 2)
+          multiply_block(first + s * depth * kTile, depth * kTile, panel, depth, to + 16 * s * columns + 32 * p, columns, begin > 0);
+      }
+      end_tiles();
+    });
+  }
+}
+
+#else
+
+bool tiles_available() { return false; }
+TileMatrix tile_matrix(const float*, const std::vector<int64_t>&, int64_t, int64_t, int64_t, int64_t) { return {}; }
+void tile_product(const Gather&, const TileMatrix&, const float*, const Scatter&) {}
+void tile_outer_product(const Half*, int64_t, const Gather&, float*) {}
+
+#endif
+
+}  // namespace obverse

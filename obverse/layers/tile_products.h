@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace obverse {
+
+/// The products of a convolution on the matrix units of recent processors (AMX): bfloat16 in, float32 sums. oneDNN has
+/// such kernels too, but its gradients run at a tenth of what the units can do.
+
+/// Whether this processor and kernel have the units. OBVERSE_TILES=0 in the environment says no.
+bool tiles_available();
+
+using Half = uint16_t;  // a bfloat16's bits
+
+/// Images [samples, height, width, channels] without gaps.
+struct ImageSize {
+  int64_t samples, height, width, channels;
+  int64_t numel() const { return samples * height * width * channels; }
+};
+
+/// Rows of a matrix, gathered from images: row (n, i, j) is, tap after tap, the channels of pixel (step i + dy, step j +
+/// dx) of image n, zeros where there is none.
+struct Gather {
+  struct Tap {
+    int64_t dy, dx;
+  };
+  const Half* from = nullptr;
+  ImageSize image{};
+  int64_t rows_high = 0, rows_wide = 0, step = 1;
+  std::vector<Tap> taps;
+  int64_t rows() const { return image.samples * rows_high * rows_wide; }
+  int64_t columns() const { return static_cast<int64_t>(taps.size()) * image.channels; }
+};
+
+/// A matrix [rows, columns] in the order in which the units take their second factor. Both are multiples of 32.
+struct TileMatrix {
+  int64_t rows = 0, columns = 0;
+  std::vector<Half> data;  // a tile of 32 rows by 16 columns after the other: pairs of rows interleaved
+};
+
+/// Rows (tap, inner), columns: element float weight[tap_offset[tap] + inner * inner_stride + column * column_stride]. One
+/// of the strides is 1; `inner` and `columns` are multiples of 32.
+TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offsets, int64_t inner,
+                       int64_t inner_stride, int64_t columns, int64_t column_stride);
+
+/// Where rows of a product go: row (n, i, j) to pixel (step i + y, step j + x) of image n.
+struct Scatter {
+  Half* to = nullptr;
+  ImageSize image{};
+  int64_t y = 0, x = 0, step = 1;
+};
+
+/// to = rows of `a` times b, plus bias (float32, or null).
+void tile_product(const Gather& a, const TileMatrix& b, const float* bias, const Scatter& to);
+
+/// to [channels of slope, columns of a] float32 = sum over rows r of slope[r] times a[r]. slope: [rows of a, outputs];
+/// outputs and a's channels are multiples of 32.
+void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to);
+
+}  // namespace obverse
