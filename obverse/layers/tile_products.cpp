@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string>
 
+#include "obverse/core/vectorised.h"
+
 #if defined(__x86_64__) && defined(__linux__) && !defined(__clang__)
 #define OBVERSE_TILES 1
 #include <immintrin.h>
@@ -46,9 +48,13 @@ struct alignas(64) TileConfiguration {
   uint8_t rows[16] = {};
 };
 
+// The compiler does not know what memory the units read: everything before must be written, nothing kept back.
+OBVERSE_INLINE void settle_memory() { __asm__ volatile("" ::: "memory"); }
+
 OBVERSE_TILE_CODE void begin_tiles() {
   TileConfiguration all;
   for (int i = 0; i < 8; ++i) all.bytes_a_row[i] = 64, all.rows[i] = 16;
+  __asm__ volatile("" ::"r"(&all) : "memory");
   _tile_loadconfig(&all);
 }
 OBVERSE_TILE_CODE void end_tiles() { _tile_release(); }
@@ -57,6 +63,7 @@ OBVERSE_TILE_CODE void end_tiles() { _tile_release(); }
 OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half* b, int64_t depth, float* c,
                                       int64_t stride, bool add) {
   const int64_t bytes = stride * 4;
+  settle_memory();
   if (add) {
     _tile_loadd(0, c, bytes);
     _tile_loadd(1, c + 16, bytes);
@@ -82,6 +89,7 @@ OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half*
   _tile_stored(1, c + 16, bytes);
   _tile_stored(2, c + 16 * stride, bytes);
   _tile_stored(3, c + 16 * stride + 16, bytes);
+  settle_memory();
 }
 
 // 16 rows of 16 numbers become columns.
