@@ -5,11 +5,13 @@
 #include <ATen/Version.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <thread>
 
 namespace obverse {
@@ -20,6 +22,11 @@ void start_engine(int threads) {
     threads = wanted ? std::atoi(wanted) : static_cast<int>(std::thread::hardware_concurrency());
   }
   at::set_num_threads(std::max(1, threads));
+#ifdef __GLIBC__
+  // Activations come and go by megabytes: given back to the system, every page would be cleared anew each time.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
   // Numbers below 1e-38 become zero: moments of weights that no longer learn would end there, at a tenth of the speed.
   // The setting is one of each thread's own.
   at::globalContext().setFlushDenormal(true);

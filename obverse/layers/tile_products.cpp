@@ -26,7 +26,7 @@ namespace {
   __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), optimize("O3")))
 
 constexpr int64_t kTile = 512;        // bfloat16s in a tile: 16 rows of 32, or 16 pairs of rows of 16
-constexpr int64_t kDepth = 1024;      // of the products' inner dimension at a time, so that factors stay in cache
+constexpr int64_t kDepth = 512;      // of the products' inner dimension at a time, so that factors stay in cache
 constexpr int64_t kBlockRows = 256;
 
 bool ask_for_tiles() {
@@ -59,16 +59,15 @@ OBVERSE_TILE_CODE void begin_tiles() {
 }
 OBVERSE_TILE_CODE void end_tiles() { _tile_release(); }
 
-// c [32, 32] (rows `stride` apart) = or += a b: a two rows of tiles, `a_step` apart; b two columns of tiles, side by side.
-OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half* b, int64_t depth, float* c,
-                                      int64_t stride, bool add) {
-  const int64_t bytes = stride * 4;
+// c [32, 32] = or += a b: a two rows of tiles, `a_step` apart; b two columns of tiles, side by side.
+OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half* b, int64_t depth, float* c, bool add) {
+  constexpr int64_t kBytes = 128;
   settle_memory();
   if (add) {
-    _tile_loadd(0, c, bytes);
-    _tile_loadd(1, c + 16, bytes);
-    _tile_loadd(2, c + 16 * stride, bytes);
-    _tile_loadd(3, c + 16 * stride + 16, bytes);
+    _tile_loadd(0, c, kBytes);
+    _tile_loadd(1, c + 16, kBytes);
+    _tile_loadd(2, c + 512, kBytes);
+    _tile_loadd(3, c + 528, kBytes);
   } else {
     _tile_zero(0);
     _tile_zero(1);
@@ -85,10 +84,10 @@ OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half*
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
-  _tile_stored(0, c, bytes);
-  _tile_stored(1, c + 16, bytes);
-  _tile_stored(2, c + 16 * stride, bytes);
-  _tile_stored(3, c + 16 * stride + 16, bytes);
+  _tile_stored(0, c, kBytes);
+  _tile_stored(1, c + 16, kBytes);
+  _tile_stored(2, c + 512, kBytes);
+  _tile_stored(3, c + 528, kBytes);
   settle_memory();
 }
 
@@ -173,11 +172,16 @@ OBVERSE_TILE_CODE void pack_rows(const Gather& a, int64_t begin, int64_t strips,
     for (int64_t r = 0; r < 16; ++r) {
       const Place place = place_of(a, begin + 16 * s + r);
       Half* row = to + s * depth * kTile + 32 * r;
-      for (int64_t k = first; k < last;) {
-        const int64_t tap = k / blocks_a_tap, end = std::min(last, (tap + 1) * blocks_a_tap);
-        const Half* from = channels_at(a, place, a.taps[tap]);
-        for (; k < end; ++k, row += kTile)
-          _mm512_storeu_si512(row, from ? _mm512_loadu_si512(from + 32 * (k % blocks_a_tap)) : _mm512_setzero_si512());
+      int64_t block = first % blocks_a_tap, k = first;
+      for (int64_t tap = first / blocks_a_tap; k < last; ++tap, block = 0) {
+        const int64_t count = std::min(last - k, blocks_a_tap - block);
+        if (const Half* from = channels_at(a, place, a.taps[tap])) {
+          from += 32 * block;
+          for (int64_t i = 0; i < count; ++i, row += kTile, from += 32) _mm512_store_si512(row, _mm512_loadu_si512(from));
+        } else {
+          for (int64_t i = 0; i < count; ++i, row += kTile) _mm512_store_si512(row, _mm512_setzero_si512());
+        }
+        k += count;
       }
     }
 }
@@ -211,9 +215,10 @@ OBVERSE_TILE_CODE void pack_pairs(const Gather& a, const std::vector<Place>& pla
     }
 }
 
-OBVERSE_TILE_CODE void write_row(const float* sums, const float* bias, Half* to, int64_t n) {
-  for (int64_t i = 0; i < n; i += 32) {
-    __m512 low = _mm512_loadu_ps(sums + i), high = _mm512_loadu_ps(sums + i + 16);
+// sums: 32 of the row's numbers, the next 32 `step` further.
+OBVERSE_TILE_CODE void write_row(const float* sums, int64_t step, const float* bias, Half* to, int64_t n) {
+  for (int64_t i = 0; i < n; i += 32, sums += step) {
+    __m512 low = _mm512_loadu_ps(sums), high = _mm512_loadu_ps(sums + 16);
     if (bias) low = _mm512_add_ps(low, _mm512_loadu_ps(bias + i)), high = _mm512_add_ps(high, _mm512_loadu_ps(bias + i + 16));
     _mm512_storeu_si512(to + i, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
   }
@@ -252,13 +257,13 @@ void product_of_rows(const Gather& a, const TileMatrix& b, const float* bias, co
       for (int64_t column = 0; column < n; column += 32) {
         const Half* panel = b.data.data() + (column / 32 * tiles_deep + k) * 2 * kTile;
         for (int64_t s = 0; s < strips; s += 2)
-          multiply_block(packed + s * depth * kTile, depth * kTile, panel, depth, c + 16 * s * n + column, n, k > 0);
+          multiply_block(packed + s * depth * kTile, depth * kTile, panel, depth, c + column * kBlockRows + 512 * s, k > 0);
       }
     }
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t pixels = a.rows_high * a.rows_wide, image = (row + r) / pixels, pixel = (row + r) % pixels;
       const int64_t y = pixel / a.rows_wide * to.step + to.y, x = pixel % a.rows_wide * to.step + to.x;
-      write_row(c + r * n, bias, to.to + ((image * to.image.height + y) * to.image.width + x) * to.image.channels, n);
+      write_row(c + 32 * r, 32 * kBlockRows, bias, to.to + ((image * to.image.height + y) * to.image.width + x) * to.image.channels, n);
     }
   }
   end_tiles();
@@ -297,8 +302,10 @@ void tile_product(const Gather& a, const TileMatrix& b, const float* bias, const
 
 void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to) {
   static thread_local Workspace<Half> factors;
+  static thread_local Workspace<float> sums;
   const int64_t rows = a.rows(), columns = a.columns(), channels = a.image.channels, strips = outputs / 16;
   Half* first = factors.get(outputs * kDepth);
+  float* c = sums.get(outputs * columns);  // 32 columns after the other
   for (int64_t begin = 0; begin < rows; begin += kDepth) {
     const int64_t end = std::min(begin + kDepth, rows), depth = rounded_up(end - begin, 32) / 32;
     at::parallel_for(0, strips, 1, [&](int64_t from, int64_t last) {
@@ -313,11 +320,15 @@ void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, flo
       for (int64_t p = from; p < last; ++p) {
         pack_pairs(a, places, a.taps[32 * p / channels], 32 * p % channels, panel);
         for (int64_t s = 0; s < strips; s += 2)
-          multiply_block(first + s * depth * kTile, depth * kTile, panel, depth, to + 16 * s * columns + 32 * p, columns, begin > 0);
+          multiply_block(first + s * depth * kTile, depth * kTile, panel, depth, c + 32 * outputs * p + 512 * s, begin > 0);
       }
       end_tiles();
     });
   }
+  at::parallel_for(0, outputs, 16, [&](int64_t from, int64_t last) {
+    for (int64_t o = from; o < last; ++o)
+      for (int64_t p = 0; p < columns / 32; ++p) std::copy_n(c + 32 * (outputs * p + o), 32, to + o * columns + 32 * p);
+  });
 }
 
 #else
