@@ -21,6 +21,9 @@ import time
 import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, f"{ROOT}/docs")
+sys.dont_write_bytecode = True
+import figures  # noqa: E402
 PROGRAM, RATES = f"{ROOT}/build/release/obverse", f"{ROOT}/build/release/rates"
 PEERS, RESULT = f"{ROOT}/bench/peers", f"{ROOT}/docs/results/performance.json"
 FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
@@ -305,22 +308,6 @@ def summary(measurements):
             if all(m.get(key) is not None and not isinstance(m[key], str) for m in measurements)}
 
 
-def table(results):
-    lines = ["| job | ours | A | B | ours / A | ours / B |", "|---|---|---|---|---|---|"]
-    for name, r in results.items():
-        if "peers" not in r:
-            continue
-        def cell(which, r=r):
-            p = r["peers"].get(which)
-            return f"{p['value']:.4g} ({p['setting']})" if p else ""
-
-        def ratio(which, r=r):
-            p = r["peers"].get(which)
-            return f"{p['ratio']:.2f} ({p['ratio_least']:.2f}-{p['ratio_most']:.2f})" if p else ""
-        lines.append(f"| {name}, {r['unit']} | {r['ours']['value']:.4g} | {cell('A')} | {cell('B')} | {ratio('A')} | {ratio('B')} |")
-    return "\n".join(lines)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", default=",".join(JOBS))
@@ -349,7 +336,7 @@ def main():
                     f.write("\n")
         finally:
             bench.close()
-    print(table(results))
+    print(figures.table(results))
 
 
 if __name__ == "__main__":

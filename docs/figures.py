@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The README's figures come from runs' own JSON.
+"""The figures in README.md and docs/performance.md come from runs' own JSON.
 
 usage: figures.py collect RUN ENCODER_RUN   copies what a demo measured into docs/results/demo.json
        figures.py peer NAME EVAL.json       copies what `obverse eval --json` said of a peer's samples into docs/results/NAME.json
-       figures.py write                     makes README.md from docs/README.in.md and docs/results/*.json
-       figures.py check                     fails when README.md differs from that
-In the template @{demo.figures.fid.value|.2f} stands for a number and its format.
+       figures.py write                     makes the pages from their .in.md and docs/results/*.json
+       figures.py check                     fails when a page differs from that
+In a template @{demo.figures.fid.value|.2f} stands for a number and its format, @{performance|table} for bench/compare.py's table.
 """
 import glob
 import json
@@ -14,7 +14,8 @@ import re
 import sys
 
 DOCS = os.path.dirname(os.path.abspath(__file__))
-TEMPLATE, README, RESULTS = f"{DOCS}/README.in.md", f"{DOCS}/../README.md", f"{DOCS}/results"
+RESULTS = f"{DOCS}/results"
+PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md"}
 
 
 def last_line(path):
@@ -55,7 +56,23 @@ def collect(run, encoder):
     write_result("demo", demo)
 
 
-def render():
+def table(results):
+    """Of docs/results/performance.json: ours, the peers', ratios."""
+    lines = ["| job | ours | A | B | ours / A | ours / B | MiB: ours, A, B |", "|---|---|---|---|---|---|---|"]
+    for name, r in results.items():
+        if "peers" not in r:
+            continue
+        cells = [f"{name}, {r['unit']}", f"{r['ours']['value']:.4g}"]
+        peers = [r["peers"].get(which) for which in "AB"]
+        cells += [f"{p['value']:.4g} ({p['setting'].replace('--', '')})" if p else "" for p in peers]
+        cells += [f"{p['ratio']:.2f} ({p['ratio_least']:.2f}-{p['ratio_most']:.2f})" if p else "" for p in peers]
+        memory = [x.get("peak_mib") if x else None for x in (r["ours"], *peers)]
+        cells.append(", ".join(f"{m:.0f}" if m else "-" for m in memory) if any(memory) else "")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def render(template):
     results = {}
     for path in glob.glob(f"{RESULTS}/*.json"):
         with open(path) as f:
@@ -65,9 +82,9 @@ def render():
         value = results
         for key in match[1].split("."):
             value = value[int(key) if isinstance(value, list) else key]
-        return format(value, match[2] or "")
+        return table(value) if match[2] == "table" else format(value, match[2] or "")
 
-    with open(TEMPLATE) as f:
+    with open(template) as f:
         return re.sub(r"@\{([\w.-]+)(?:\|([^}]*))?\}", figure, f.read())
 
 
@@ -78,12 +95,14 @@ def main(words):
         with open(words[2]) as f:
             write_result(words[1], {"figures": figures_of(json.load(f))})
     elif words == ["write"]:
-        with open(README, "w") as f:
-            f.write(render())
+        for page, template in PAGES.items():
+            with open(page, "w") as f:
+                f.write(render(template))
     elif words == ["check"]:
-        with open(README) as f:
-            if f.read() != render():
-                sys.exit("README.md differs from docs/README.in.md and docs/results: run docs/figures.py write")
+        for page, template in PAGES.items():
+            with open(page) as f:
+                if f.read() != render(template):
+                    sys.exit(f"{os.path.basename(page)} differs from {os.path.basename(template)} and docs/results: run docs/figures.py write")
     else:
         sys.exit(__doc__)
 
