@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "obverse/layers/activation.h"
@@ -60,15 +61,19 @@ class Trunk : public Module {
       layers_.push_back(child("linear" + index, std::make_shared<Linear>(inputs, width, rng, layer)));
       if (options.batch_norm) norms_.push_back(child("norm" + index, std::make_shared<BatchNorm>(width)));
       inputs = width;
+      widest_ = std::max(widest_, width);
     }
     outputs_ = inputs;
     if (!options.batch_norm && !options.spectral_norm) dense_ = activation_.negative_slope;
   }
   int64_t outputs() const { return outputs_; }
-  /// These layers and `last` as one operation, where they are nothing but dense layers in float32.
+  /// These layers and `last` as one operation in float32, where they are nothing but dense layers and small: there
+  /// bfloat16 saves nothing.
   std::optional<DenseStack> with(const Linear& last) const {
     const at::Tensor& w = last.weight();
-    if (!dense_ || placement().compute != at::kFloat || w.scalar_type() != at::kFloat || !w.device().is_cpu()) return {};
+    if (!dense_ || w.scalar_type() != at::kFloat || !w.device().is_cpu()) return {};
+    constexpr int64_t kSmall = 256;
+    if (placement().compute != at::kFloat && widest_ > kSmall) return {};
     DenseStack stack{frequencies_ ? frequencies_->weight() : at::Tensor(), {}, {}, *dense_};
     for (const auto& layer : layers_) stack.weights.push_back(layer->weight()), stack.biases.push_back(layer->bias());
     stack.weights.push_back(last.weight());
@@ -87,7 +92,7 @@ class Trunk : public Module {
  private:
   Activation activation_;
   std::optional<double> dense_;  // the activation's negative slope, where the trunk is nothing but dense layers
-  int64_t outputs_ = 0;
+  int64_t outputs_ = 0, widest_ = 0;
   std::shared_ptr<FourierFeatures> frequencies_;
   std::vector<std::shared_ptr<Linear>> layers_;
   std::vector<std::shared_ptr<BatchNorm>> norms_;
