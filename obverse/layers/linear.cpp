@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "obverse/core/error.h"
+#include "obverse/layers/convolution.h"
 
 namespace obverse {
 
@@ -19,11 +20,16 @@ Linear::Linear(int64_t inputs, int64_t outputs, Rng& rng, const LayerOptions& op
     parameter("bias", bias_, spread > 0 ? (rng.uniform({outputs}) * 2 - 1) * spread : at::zeros({outputs}));
   }
   if (options.spectral_norm) norm_ = child("norm", std::make_shared<SpectralNorm>(weight_, 0, rng));
+  copies_ = std::make_shared<WeightCopies>();
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) {
   const at::ScalarType dtype = placement().compute;
   const at::Tensor weight = norm_ ? norm_->forward(weight_) : weight_;
+  if (dtype == at::kBFloat16) {  // a convolution of an image of N pixels, whose weight keeps its copies
+    const at::Tensor pixels = x.to(dtype).t().unsqueeze(0).unsqueeze(3), kernel = weight.unsqueeze(2).unsqueeze(3);
+    return convolution(pixels, kernel, bias_, {}, norm_ ? nullptr : copies_).squeeze(3).squeeze(0).t();
+  }
   return at::linear(x.to(dtype), weight.to(dtype), bias_.defined() ? bias_.to(dtype) : bias_);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "obverse/layers/convolution_products.h"
 #include "obverse/layers/init.h"
 #include "obverse/layers/spectral_norm.h"
 
@@ -28,6 +29,7 @@ class Linear : public Module {
  private:
   at::Tensor weight_, bias_;
   std::shared_ptr<SpectralNorm> norm_;
+  std::shared_ptr<WeightCopies> copies_;  // of weight_
 };
 
 /// A learned vector for each class.

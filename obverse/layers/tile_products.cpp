@@ -241,11 +241,12 @@ struct Workspace {  // aligned, kept by each thread
   size_t size = 0;
 };
 
-// Rows [begin, end) of the product.
-void product_of_rows(const Gather& a, const TileMatrix& b, const float* bias, const Scatter& to, int64_t begin, int64_t end) {
+// Rows [begin, end), columns [left, right) of the product.
+void product_of_rows(const Gather& a, const TileMatrix& b, const float* bias, const Scatter& to, int64_t begin,
+                     int64_t end, int64_t left, int64_t right) {
   static thread_local Workspace<Half> first_factor;
   static thread_local Workspace<float> sums;
-  const int64_t n = b.columns, tiles_deep = b.rows / 32, most = kDepth / 32;
+  const int64_t n = right - left, tiles_deep = b.rows / 32, most = kDepth / 32;
   begin_tiles();
   for (int64_t row = begin; row < end; row += kBlockRows) {
     const int64_t rows = std::min(kBlockRows, end - row), strips = rounded_up(rows, 32) / 16;
@@ -255,7 +256,7 @@ void product_of_rows(const Gather& a, const TileMatrix& b, const float* bias, co
       Half* packed = first_factor.get(kBlockRows * kDepth);
       pack_rows(a, row, strips, k, k + depth, packed);
       for (int64_t column = 0; column < n; column += 32) {
-        const Half* panel = b.data.data() + (column / 32 * tiles_deep + k) * 2 * kTile;
+        const Half* panel = b.data.data() + ((left + column) / 32 * tiles_deep + k) * 2 * kTile;
         for (int64_t s = 0; s < strips; s += 2)
           multiply_block(packed + s * depth * kTile, depth * kTile, panel, depth, c + column * kBlockRows + 512 * s, k > 0);
       }
@@ -263,7 +264,8 @@ void product_of_rows(const Gather& a, const TileMatrix& b, const float* bias, co
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t pixels = a.rows_high * a.rows_wide, image = (row + r) / pixels, pixel = (row + r) % pixels;
       const int64_t y = pixel / a.rows_wide * to.step + to.y, x = pixel % a.rows_wide * to.step + to.x;
-      write_row(c + 32 * r, 32 * kBlockRows, bias, to.to + ((image * to.image.height + y) * to.image.width + x) * to.image.channels, n);
+      Half* pixel_at = to.to + ((image * to.image.height + y) * to.image.width + x) * to.image.channels;
+      write_row(c + 32 * r, 32 * kBlockRows, bias ? bias + left : nullptr, pixel_at + left, n);
     }
   }
   end_tiles();
@@ -294,10 +296,16 @@ TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offs
 }
 
 void tile_product(const Gather& a, const TileMatrix& b, const float* bias, const Scatter& to) {
-  const int64_t blocks = rounded_up(a.rows(), 32) / 32;
-  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
-    product_of_rows(a, b, bias, to, 32 * begin, std::min(32 * end, a.rows()));
-  });
+  const int64_t blocks = rounded_up(a.rows(), 32) / 32, panels = b.columns / 32;
+  if (blocks > 4 * at::get_num_threads()) {
+    at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+      product_of_rows(a, b, bias, to, 32 * begin, std::min(32 * end, a.rows()), 0, b.columns);
+    });
+  } else {  // a few pixels: reading the weights is the work, and is shared
+    at::parallel_for(0, panels, 1, [&](int64_t begin, int64_t end) {
+      product_of_rows(a, b, bias, to, 0, a.rows(), 32 * begin, 32 * end);
+    });
+  }
 }
 
 void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to) {
