@@ -197,6 +197,11 @@ at::Tensor empty_image(int64_t n, int64_t c, int64_t h, int64_t w, const at::Ten
 
 // ---- The matrix units' way ----
 
+// One matrix product, of which LibTorch's is faster than oneDNN's weight gradient.
+bool pointwise(const Shape& s) {
+  return s.kernel_height == 1 && s.kernel_width == 1 && s.stride == 1 && s.padding == 0 && s.groups == 1;
+}
+
 constexpr int64_t kWide = 8;  // from here on oneDNN's own kernel for the product is the faster one
 
 bool by_tiles(const at::Tensor& activations, const at::Tensor& weight, const Strides& s) {
@@ -335,6 +340,10 @@ at::Tensor convolution_weight_slope(const at::Tensor& given, const at::Tensor& i
     const at::Tensor rows = at::empty({shape.outputs, shape.kernel_height, shape.kernel_width, shape.inputs});
     tile_outer_product(halves(slope), shape.outputs, windows(x, shape), rows.data_ptr<float>());
     return rows.permute({0, 3, 1, 2});
+  }
+  if (pointwise(shape) && shape.half && std::min(shape.inputs, shape.outputs) >= 16) {
+    const auto matrix = [](const at::Tensor& t) { return t.permute({0, 2, 3, 1}).flatten(0, 2); };  // [N H W, C]
+    return at::mm(matrix(slope).t(), matrix(x)).to(at::kFloat).view(weight.sizes());
   }
   const Kernel& kernel = kernel_for(shape);
   const at::Tensor result = at::empty_strided(weight.sizes(), weight.strides(), weight.options().dtype(at::kFloat));
