@@ -51,8 +51,9 @@ void peak() {
     const at::Tensor x = at::randn({64, 128, 16, 16}).to(type).contiguous(at::MemoryFormat::ChannelsLast);
     const at::Tensor w = at::randn({256, 128, 4, 4}).to(type).contiguous(at::MemoryFormat::ChannelsLast);
     const double convolution = 2e-9 * 64 * 256 * 64 * 128 * 16 * best_rate([&] { at::conv2d(x, w, {}, 2, 1); });
-    fmt::print("{{\"precision\": \"{}\", \"threads\": {}, \"product_gflops\": {:.0f}, \"convolution_gflops\": {:.0f}}}\n",
-               name, at::get_num_threads(), product, convolution);
+    fmt::print(
+        "{{\"precision\": \"{}\", \"threads\": {}, \"product_gflops\": {:.0f}, \"convolution_gflops\": {:.0f}}}\n",
+        name, at::get_num_threads(), product, convolution);
   }
 }
 
@@ -73,10 +74,9 @@ void sample_rate(const std::string& path, int64_t batch, double seconds, const s
     sum += times.back();
   }
   std::sort(times.begin(), times.end());
-  fmt::print(
-      "{{\"images_per_second\": {:.2f}, \"median_ms\": {:.4f}, \"p99_ms\": {:.4f}, \"peak_mib\": {:.0f}}}\n",
-      static_cast<double>(batch) * static_cast<double>(times.size()) / sum, 1e3 * times[times.size() / 2],
-      1e3 * times[times.size() * 99 / 100], peak_mib());
+  fmt::print("{{\"images_per_second\": {:.2f}, \"median_ms\": {:.4f}, \"p99_ms\": {:.4f}, \"peak_mib\": {:.0f}}}\n",
+             static_cast<double>(batch) * static_cast<double>(times.size()) / sum, 1e3 * times[times.size() / 2],
+             1e3 * times[times.size() * 99 / 100], peak_mib());
 }
 
 void data_rate(const std::string& source, int64_t batch) {

@@ -76,8 +76,8 @@ double Gan::strength(size_t penalty, const Round& round) const {
   return penalty_table()[penalty].factor * p.weight.at(round.progress) * static_cast<double>(p.interval);
 }
 
-// Logits [N] of each of k batches [N, ...] with the same labels, and where asked for D's gradients [N, ...] there; in one
-// pass unless a logit depends on its whole batch.
+// Logits [N] of each of k batches [N, ...] with the same labels, and where asked for D's gradients [N, ...] there; in
+// one pass unless a logit depends on its whole batch.
 Gan::Judgement Gan::judge(const std::vector<at::Tensor>& batches, const at::Tensor& y, bool with_slope) {
   const auto look = [&](const at::Tensor& x, const at::Tensor& labels) {
     return with_slope ? discriminator_->forward_with_gradient(x, labels)

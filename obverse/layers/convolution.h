@@ -1,14 +1,14 @@
 #pragma once
 
-#include "obverse/layers/linear.h"
 #include "obverse/layers/convolution_products.h"
+#include "obverse/layers/linear.h"
 
 namespace obverse {
 
-/// Two-dimensional convolution and its adjoint, x: [N, I, H, W] float32, bfloat16 or float64, weight: [O, I / groups, k,
-/// k] float32 (or of x's type), bias: [O] or undefined. Both are differentiable any number of times. They go to oneDNN
-/// directly: LibTorch would bring weights into the kernels' order at every call, and its own transposed convolution is
-/// slow in float32 and wrong in bfloat16. copies: of this weight, kept from call to call; or nullptr.
+/// Two-dimensional convolution and its adjoint, x: [N, I, H, W] float32, bfloat16 or float64, weight: [O, I / groups,
+/// k, k] float32 (or of x's type), bias: [O] or undefined. Both are differentiable any number of times. They go to
+/// oneDNN directly: LibTorch would bring weights into the kernels' order at every call, and its own transposed
+/// convolution is slow in float32 and wrong in bfloat16. copies: of this weight, kept from call to call; or nullptr.
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const Strides& strides,
                        const std::shared_ptr<WeightCopies>& copies = nullptr);
 

@@ -28,12 +28,15 @@ Tensor input_slope(const Tensor& slope, const Tensor& weight, int64_t height, in
 Tensor weight_slope(const Tensor& slope, const Tensor& x, const Tensor& weight, const Strides& s);
 
 struct ProductNode : OwnNode {
-  ProductNode(const Variables& inputs, const Strides& how, Copies of) : OwnNode(inputs), s(how), copies(std::move(of)) {}
+  ProductNode(const Variables& inputs, const Strides& how, Copies of)
+      : OwnNode(inputs), s(how), copies(std::move(of)) {}
   Variables slopes(const Variables& v, const Variables& given) override {  // x, weight, bias
     const Tensor& x = v[0];
     return {wanted(0) ? input_slope(given[0], v[1], x.size(2), x.size(3), s, copies) : Tensor(),
             wanted(1) ? weight_slope(given[0], x, v[1], s) : Tensor(),
-            wanted(2) ? given[0].sum({0, 2, 3}, /*keepdim=*/false, given[0].scalar_type() == at::kDouble ? at::kDouble : at::kFloat) : Tensor()};
+            wanted(2) ? given[0].sum({0, 2, 3}, /*keepdim=*/false,
+                                     given[0].scalar_type() == at::kDouble ? at::kDouble : at::kFloat)
+                      : Tensor()};
   }
   Strides s;
   Copies copies;

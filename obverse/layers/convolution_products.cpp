@@ -36,8 +36,8 @@ struct Shape {
       stride, padding, groups, bias;
   bool operator<(const Shape& other) const { return as_array() < other.as_array(); }
   std::array<int64_t, 15> as_array() const {
-    return {product,       half,         samples,    inputs,    height, width,   outputs, kernel_height,
-            kernel_width, out_height, out_width, stride, padding, groups,  bias};
+    return {product,      half,       samples,   inputs, height,  width,  outputs, kernel_height,
+            kernel_width, out_height, out_width, stride, padding, groups, bias};
   }
 };
 
@@ -72,7 +72,8 @@ Kernel make_kernel(const Shape& s) {
   const memory::desc y({s.samples, s.outputs, s.out_height, s.out_width}, type, nhwc);
   const memory::desc weight(weight_dims(s), type, memory::format_tag::any);
   const memory::desc weight_slope(weight_dims(s), memory::data_type::f32, memory::format_tag::any);
-  const memory::desc bias = s.bias ? memory::desc({s.outputs}, memory::data_type::f32, memory::format_tag::x) : memory::desc();
+  const memory::desc bias =
+      s.bias ? memory::desc({s.outputs}, memory::data_type::f32, memory::format_tag::x) : memory::desc();
   const Dims strides = {s.stride, s.stride}, padding = {s.padding, s.padding};
   // What the kernel and the stated size leave over lies on the far side.
   const Dims far = {(s.out_height - 1) * s.stride + s.kernel_height - s.height - s.padding,
@@ -80,13 +81,16 @@ Kernel make_kernel(const Shape& s) {
   const auto direct = dnnl::algorithm::convolution_direct;
   const auto training = dnnl::prop_kind::forward_training;
 #if DNNL_VERSION_MAJOR >= 3
-  const auto forward = describe<dnnl::convolution_forward::primitive_desc>(training, direct, x, weight, bias, y, strides, padding, far);
+  const auto forward =
+      describe<dnnl::convolution_forward::primitive_desc>(training, direct, x, weight, bias, y, strides, padding, far);
   if (s.product == kForward) return {dnnl::convolution_forward(forward), x, forward.weights_desc(), y};
   if (s.product == kInputSlope) {
-    const auto of_x = describe<dnnl::convolution_backward_data::primitive_desc>(direct, x, weight, y, strides, padding, far, forward);
+    const auto of_x =
+        describe<dnnl::convolution_backward_data::primitive_desc>(direct, x, weight, y, strides, padding, far, forward);
     return {dnnl::convolution_backward_data(of_x), x, of_x.weights_desc(), y};
   }
-  const auto of_weight = describe<dnnl::convolution_backward_weights::primitive_desc>(direct, x, weight_slope, y, strides, padding, far, forward);
+  const auto of_weight = describe<dnnl::convolution_backward_weights::primitive_desc>(direct, x, weight_slope, y,
+                                                                                      strides, padding, far, forward);
   return {dnnl::convolution_backward_weights(of_weight), x, of_weight.diff_weights_desc(), y};
 #else
   using Forward = dnnl::convolution_forward;
@@ -223,7 +227,7 @@ Gather windows(const at::Tensor& x, const Shape& shape) {
 // Pixels of an input at (y, x) plus multiples of the stride see the same taps: those that land on an output.
 struct Class {
   int64_t y, x;
-  std::vector<Gather::Tap> taps;      // to the output's pixels
+  std::vector<Gather::Tap> taps;  // to the output's pixels
   std::vector<int64_t> weight_offsets;
 };
 std::vector<Class> classes_of(const Shape& shape, const at::Tensor& weight) {
@@ -256,7 +260,8 @@ std::vector<TileMatrix> tiles_of(const at::Tensor& weight, const Shape& shape) {
     return result;
   }
   for (const Class& c : classes_of(shape, full))
-    result.push_back(tile_matrix(values, c.weight_offsets, shape.outputs, full.stride(0), shape.inputs, full.stride(1)));
+    result.push_back(
+        tile_matrix(values, c.weight_offsets, shape.outputs, full.stride(0), shape.inputs, full.stride(1)));
   return result;
 }
 
@@ -297,7 +302,7 @@ bool has_products(const at::Tensor& x) {
 }
 
 at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight, const at::Tensor& bias,
-                              const Strides& s, WeightCopies* copies) {
+                               const Strides& s, WeightCopies* copies) {
   const at::Tensor x = channels_last(image);
   const Shape shape = shape_of(kForward, x, x.size(2), x.size(3), weight, s, bias.defined());
   const at::Tensor y = empty_image(shape.samples, shape.outputs, shape.out_height, shape.out_width, x);
@@ -311,13 +316,14 @@ at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight
                                                {DNNL_ARG_WEIGHTS, arranged(weight, shape, kernel.weight, copies)},
                                                {DNNL_ARG_DST, at_data(kernel.y, y)}};
   if (bias.defined())
-    arguments.emplace(DNNL_ARG_BIAS, at_data({{shape.outputs}, memory::data_type::f32, memory::format_tag::x}, full_bias));
+    arguments.emplace(DNNL_ARG_BIAS,
+                      at_data({{shape.outputs}, memory::data_type::f32, memory::format_tag::x}, full_bias));
   kernel.primitive.execute(stream(), arguments);
   return y;
 }
 
 at::Tensor convolution_input_slope(const at::Tensor& given, const at::Tensor& weight, int64_t height, int64_t width,
-                              const Strides& s, WeightCopies* copies) {
+                                   const Strides& s, WeightCopies* copies) {
   const at::Tensor slope = channels_last(given);
   const Shape shape = shape_of(kInputSlope, slope, height, width, weight, s, false);
   const at::Tensor of_x = empty_image(shape.samples, shape.inputs, height, width, slope);
@@ -333,7 +339,7 @@ at::Tensor convolution_input_slope(const at::Tensor& given, const at::Tensor& we
 }
 
 at::Tensor convolution_weight_slope(const at::Tensor& given, const at::Tensor& image, const at::Tensor& weight,
-                               const Strides& s) {
+                                    const Strides& s) {
   const at::Tensor slope = channels_last(given), x = channels_last(image.to(given.scalar_type()));
   const Shape shape = shape_of(kWeightSlope, x, x.size(2), x.size(3), weight, s, false);
   if (by_tiles(x, weight, s)) {

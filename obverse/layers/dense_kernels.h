@@ -5,8 +5,8 @@
 
 namespace obverse {
 
-/// The plain-array arithmetic of a dense stack; matrices are row-major float32. Layers are numbered from 0; `activity` l
-/// is what enters layer l: 0 are the features of x, l > 0 the activated outputs of layer l - 1.
+/// The plain-array arithmetic of a dense stack; matrices are row-major float32. Layers are numbered from 0; `activity`
+/// l is what enters layer l: 0 are the features of x, l > 0 the activated outputs of layer l - 1.
 struct DenseShape {
   int64_t rows = 0, inputs = 0, waves = 0;  // waves: Fourier features' projections
   std::vector<int64_t> widths;              // of each activity, then of the output
@@ -15,11 +15,11 @@ struct DenseShape {
 };
 
 struct DenseArrays {
-  const float* x = nullptr;                     // [rows, inputs]
-  const float* frequencies = nullptr;           // [inputs, waves]
-  std::vector<const float*> weights, biases;    // a layer: [widths[l + 1], widths[l]], [widths[l + 1]]
-  std::vector<float*> activities;               // [rows, widths[l]]; activities[0] is x when there are no waves
-  float* output = nullptr;                      // [rows, widths.back()]
+  const float* x = nullptr;                   // [rows, inputs]
+  const float* frequencies = nullptr;         // [inputs, waves]
+  std::vector<const float*> weights, biases;  // a layer: [widths[l + 1], widths[l]], [widths[l + 1]]
+  std::vector<float*> activities;             // [rows, widths[l]]; activities[0] is x when there are no waves
+  float* output = nullptr;                    // [rows, widths.back()]
 };
 
 /// Rows [begin, end) of the activities and the output.

@@ -23,8 +23,7 @@ Variables variables(const DenseStack& stack, const at::Tensor& x) {
 
 DenseStack stack_of(const Variables& vars, const at::Tensor& frequencies, double negative_slope) {
   DenseStack stack{frequencies, {}, {}, negative_slope};
-  for (size_t i = 1; i + 1 < vars.size(); i += 2)
-    stack.weights.push_back(vars[i]), stack.biases.push_back(vars[i + 1]);
+  for (size_t i = 1; i + 1 < vars.size(); i += 2) stack.weights.push_back(vars[i]), stack.biases.push_back(vars[i + 1]);
   return stack;
 }
 
@@ -176,7 +175,7 @@ struct GradientNode : DenseNode {
     const at::Tensor s = given[0].defined() ? given[0].contiguous() : at::zeros({run.shape.rows, 1});
     const at::Tensor v = given[1].defined() ? given[1].contiguous() : at::zeros_like(vars[0]);
     Variables result = {at::Tensor()};
-    for (at::Tensor& g : run.sum_of_parts([&](const DenseGradients& gradients, int64_t begin, int64_t end) {
+    for (at::Tensor& g : run.sum_of_parts([&](const DenseGradients&gradients, int64_t begin, int64_t end) {
            dense_backward_of_slope(run.shape, run.arrays, s.data_ptr<float>(), v.data_ptr<float>(), bent.data,
                                    directions.data, gradients, begin, end);
          }))

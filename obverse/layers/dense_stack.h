@@ -19,8 +19,8 @@ struct DenseStack {
 /// layer by layer.
 at::Tensor dense_stack(const DenseStack& stack, const at::Tensor& x);
 
-/// The only output [N, 1] and its gradient with respect to x [N, inputs], both differentiable. The gradient of both with
-/// respect to the weights costs what the gradient of one does: a sample's two contributions meet in one product.
+/// The only output [N, 1] and its gradient with respect to x [N, inputs], both differentiable. The gradient of both
+/// with respect to the weights costs what the gradient of one does: a sample's two contributions meet in one product.
 std::pair<at::Tensor, at::Tensor> dense_stack_with_gradient(const DenseStack& stack, const at::Tensor& x);
 
 /// The same by LibTorch's operations one by one: the reference, and what is differentiated when a derivative must be

@@ -22,8 +22,8 @@ class OwnNode : public torch::autograd::Node {
   void release_variables() override { inputs_.clear(); }
 
  protected:
-  /// given: gradients of the outputs, undefined where zero. Returns those of the inputs, undefined where not wanted; made
-  /// of differentiable operations when gradients are recorded.
+  /// given: gradients of the outputs, undefined where zero. Returns those of the inputs, undefined where not wanted;
+  /// made of differentiable operations when gradients are recorded.
   virtual Variables slopes(const Variables& inputs, const Variables& given) = 0;
   bool wanted(size_t input) const { return wanted_[input]; }
   bool any_wanted(size_t first) const {

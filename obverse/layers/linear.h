@@ -22,7 +22,7 @@ struct LayerOptions {
 class Linear : public Module {
  public:
   Linear(int64_t inputs, int64_t outputs, Rng& rng, const LayerOptions& options = {});
-  at::Tensor forward(const at::Tensor& x);  // [N, inputs] -> [N, outputs]
+  at::Tensor forward(const at::Tensor& x);              // [N, inputs] -> [N, outputs]
   const at::Tensor& weight() const { return weight_; }  // [outputs, inputs], before spectral norm
   const at::Tensor& bias() const { return bias_; }      // [outputs]
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
-#include "obverse/layers/fused_node.h"
 #include "obverse/core/vectorised.h"
+#include "obverse/layers/fused_node.h"
 
 namespace obverse {
 namespace {
@@ -43,7 +43,8 @@ OBVERSE_INLINE void apply(const T* __restrict x, const float* __restrict scale, 
       store(y[c], z > 0 ? z : slope * z);
     }
 }
-OBVERSE_VECTORISED void apply_to(const float* x, const float* a, const float* b, float* y, int64_t p, int64_t c, float s) {
+OBVERSE_VECTORISED void apply_to(const float* x, const float* a, const float* b, float* y, int64_t p, int64_t c,
+                                 float s) {
   apply(x, a, b, y, p, c, s);
 }
 OBVERSE_VECTORISED void apply_to(const HalfFloat* x, const float* a, const float* b, HalfFloat* y, int64_t p, int64_t c,
@@ -108,9 +109,9 @@ at::Tensor channels_last(const at::Tensor& x) {
 // Sizes, and y = activation(scale x + shift) with a scale and a shift for each sample and channel.
 struct Plan {
   int64_t samples, channels, pixels;
-  bool by_sample;                             // gain and bias
-  std::vector<float> mean, inverse_std;       // [C]
-  std::vector<float> scale, shift;            // [N or 1, C]
+  bool by_sample;                        // gain and bias
+  std::vector<float> mean, inverse_std;  // [C]
+  std::vector<float> scale, shift;       // [N or 1, C]
   const float* scale_of(int64_t n) const { return scale.data() + (by_sample ? n * channels : 0); }
   const float* shift_of(int64_t n) const { return shift.data() + (by_sample ? n * channels : 0); }
 
@@ -149,7 +150,8 @@ void measure(const at::Tensor& x, Plan& plan, std::vector<double>& var) {
 }
 
 Plan make_plan(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, const Normalisation& how) {
-  Plan plan{x.size(0), x.size(1), x.numel() / std::max<int64_t>(1, x.size(0) * x.size(1)), gain.dim() == 2, {}, {}, {}, {}};
+  Plan plan{x.size(0), x.size(1), x.numel() / std::max<int64_t>(1, x.size(0) * x.size(1)), gain.dim() == 2, {}, {},
+            {},        {}};
   plan.mean.resize(plan.channels);
   plan.inverse_std.resize(plan.channels);
   std::vector<double> var(plan.channels);
@@ -183,9 +185,7 @@ Plan make_plan(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bi
 struct NormaliseNode : FusedNode {
   NormaliseNode(const Variables& inputs, Normalisation options, Plan computed)
       : FusedNode(inputs), how(std::move(options)), plan(std::move(computed)) {}
-  Variables plain(const Variables& inputs) override {
-    return {plain_normalise(inputs[0], inputs[1], inputs[2], how)};
-  }
+  Variables plain(const Variables& inputs) override { return {plain_normalise(inputs[0], inputs[1], inputs[2], how)}; }
 
   // With g the gradient before the activation, a = gain / std and h = (x - mean) / std:
   // of bias sum g, of gain sum g h, of x a g, less in training a's share of both sums: mean(a g) + h mean(a g h).

@@ -14,8 +14,9 @@ struct Normalisation {
   double negative_slope = 1;  // of the activation; 1: none
 };
 
-/// x: [N, C, ...] float32 or bfloat16; gain, bias: float32 [C], or [N, C] where each sample has its own. Returns the shape
-/// and type of x; statistics are in float32. Differentiable to any order; second derivatives by LibTorch's operations.
+/// x: [N, C, ...] float32 or bfloat16; gain, bias: float32 [C], or [N, C] where each sample has its own. Returns the
+/// shape and type of x; statistics are in float32. Differentiable to any order; second derivatives by LibTorch's
+/// operations.
 at::Tensor normalise(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, const Normalisation& how);
 
 /// The same by LibTorch's operations; never moves the running statistics. Any floating-point type.

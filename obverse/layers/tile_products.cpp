@@ -25,8 +25,8 @@ namespace {
 #define OBVERSE_TILE_CODE \
   __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), optimize("O3")))
 
-constexpr int64_t kTile = 512;        // bfloat16s in a tile: 16 rows of 32, or 16 pairs of rows of 16
-constexpr int64_t kDepth = 512;      // of the products' inner dimension at a time, so that factors stay in cache
+constexpr int64_t kTile = 512;   // bfloat16s in a tile: 16 rows of 32, or 16 pairs of rows of 16
+constexpr int64_t kDepth = 512;  // of the products' inner dimension at a time, so that factors stay in cache
 constexpr int64_t kBlockRows = 256;
 
 bool ask_for_tiles() {
@@ -120,8 +120,10 @@ OBVERSE_TILE_CODE __attribute__((always_inline)) inline void transpose(__m512i (
 
 // Of 16 bfloat16s each, pairs (a, b).
 OBVERSE_TILE_CODE __attribute__((always_inline)) inline __m512i pairs(const Half* a, const Half* b) {
-  const __m512i low = a ? _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a))) : _mm512_setzero_si512();
-  const __m512i high = b ? _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b))) : _mm512_setzero_si512();
+  const __m512i low =
+      a ? _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a))) : _mm512_setzero_si512();
+  const __m512i high =
+      b ? _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b))) : _mm512_setzero_si512();
   return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
@@ -164,9 +166,10 @@ const Half* channels_at(const Gather& a, const Place& p, const Gather::Tap& tap)
   return a.from + ((p.n * a.image.height + y) * a.image.width + x) * a.image.channels;
 }
 
-// First factors: rows [begin, begin + 16 strips) of `a`, columns [32 first, 32 last): a strip of 16 rows after the other,
-// each a row of tiles.
-OBVERSE_TILE_CODE void pack_rows(const Gather& a, int64_t begin, int64_t strips, int64_t first, int64_t last, Half* to) {
+// First factors: rows [begin, begin + 16 strips) of `a`, columns [32 first, 32 last): a strip of 16 rows after the
+// other, each a row of tiles.
+OBVERSE_TILE_CODE void pack_rows(const Gather& a, int64_t begin, int64_t strips, int64_t first, int64_t last,
+                                 Half* to) {
   const int64_t depth = last - first, blocks_a_tap = a.image.channels / 32;
   for (int64_t s = 0; s < strips; ++s)
     for (int64_t r = 0; r < 16; ++r) {
@@ -177,7 +180,8 @@ OBVERSE_TILE_CODE void pack_rows(const Gather& a, int64_t begin, int64_t strips,
         const int64_t count = std::min(last - k, blocks_a_tap - block);
         if (const Half* from = channels_at(a, place, a.taps[tap])) {
           from += 32 * block;
-          for (int64_t i = 0; i < count; ++i, row += kTile, from += 32) _mm512_store_si512(row, _mm512_loadu_si512(from));
+          for (int64_t i = 0; i < count; ++i, row += kTile, from += 32)
+            _mm512_store_si512(row, _mm512_loadu_si512(from));
         } else {
           for (int64_t i = 0; i < count; ++i, row += kTile) _mm512_store_si512(row, _mm512_setzero_si512());
         }
@@ -186,8 +190,8 @@ OBVERSE_TILE_CODE void pack_rows(const Gather& a, int64_t begin, int64_t strips,
     }
 }
 
-// First factors of an outer product: outputs [0, outputs) as rows, slope's rows [begin, end) as columns, up to a multiple
-// of 32 of them; strips from .. to of 16 outputs.
+// First factors of an outer product: outputs [0, outputs) as rows, slope's rows [begin, end) as columns, up to a
+// multiple of 32 of them; strips from .. to of 16 outputs.
 OBVERSE_TILE_CODE void pack_transposed(const Half* slope, int64_t outputs, int64_t begin, int64_t end, int64_t depth,
                                        int64_t strip, Half* to) {
   __m512i r[16];
@@ -210,7 +214,8 @@ OBVERSE_TILE_CODE void pack_pairs(const Gather& a, const std::vector<Place>& pla
       const Half *even = channels_at(a, places[k + i], tap), *odd = channels_at(a, places[k + i + 1], tap);
       for (int half = 0; half < 2; ++half) {
         const int64_t from = channel + 16 * half;
-        _mm512_storeu_si512(to + half * kTile + 16 * i, pairs(even ? even + from : nullptr, odd ? odd + from : nullptr));
+        _mm512_storeu_si512(to + half * kTile + 16 * i,
+                            pairs(even ? even + from : nullptr, odd ? odd + from : nullptr));
       }
     }
 }
@@ -219,7 +224,8 @@ OBVERSE_TILE_CODE void pack_pairs(const Gather& a, const std::vector<Place>& pla
 OBVERSE_TILE_CODE void write_row(const float* sums, int64_t step, const float* bias, Half* to, int64_t n) {
   for (int64_t i = 0; i < n; i += 32, sums += step) {
     __m512 low = _mm512_loadu_ps(sums), high = _mm512_loadu_ps(sums + 16);
-    if (bias) low = _mm512_add_ps(low, _mm512_loadu_ps(bias + i)), high = _mm512_add_ps(high, _mm512_loadu_ps(bias + i + 16));
+    if (bias)
+      low = _mm512_add_ps(low, _mm512_loadu_ps(bias + i)), high = _mm512_add_ps(high, _mm512_loadu_ps(bias + i + 16));
     _mm512_storeu_si512(to + i, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
   }
 }
@@ -258,7 +264,8 @@ void product_of_rows(const Gather& a, const TileMatrix& b, const float* bias, co
       for (int64_t column = 0; column < n; column += 32) {
         const Half* panel = b.data.data() + ((left + column) / 32 * tiles_deep + k) * 2 * kTile;
         for (int64_t s = 0; s < strips; s += 2)
-          multiply_block(packed + s * depth * kTile, depth * kTile, panel, depth, c + column * kBlockRows + 512 * s, k > 0);
+          multiply_block(packed + s * depth * kTile, depth * kTile, panel, depth, c + column * kBlockRows + 512 * s,
+                         k > 0);
       }
     }
     for (int64_t r = 0; r < rows; ++r) {
@@ -317,7 +324,8 @@ void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, flo
   for (int64_t begin = 0; begin < rows; begin += kDepth) {
     const int64_t end = std::min(begin + kDepth, rows), depth = rounded_up(end - begin, 32) / 32;
     at::parallel_for(0, strips, 1, [&](int64_t from, int64_t last) {
-      for (int64_t s = from; s < last; ++s) pack_transposed(slope, outputs, begin, end, depth, s, first + s * depth * kTile);
+      for (int64_t s = from; s < last; ++s)
+        pack_transposed(slope, outputs, begin, end, depth, s, first + s * depth * kTile);
     });
     at::parallel_for(0, columns / 32, 1, [&](int64_t from, int64_t last) {
       static thread_local Workspace<Half> second;
@@ -328,7 +336,8 @@ void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, flo
       for (int64_t p = from; p < last; ++p) {
         pack_pairs(a, places, a.taps[32 * p / channels], 32 * p % channels, panel);
         for (int64_t s = 0; s < strips; s += 2)
-          multiply_block(first + s * depth * kTile, depth * kTile, panel, depth, c + 32 * outputs * p + 512 * s, begin > 0);
+          multiply_block(first + s * depth * kTile, depth * kTile, panel, depth, c + 32 * outputs * p + 512 * s,
+                         begin > 0);
       }
       end_tiles();
     });

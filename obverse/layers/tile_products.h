@@ -19,8 +19,8 @@ struct ImageSize {
   int64_t numel() const { return samples * height * width * channels; }
 };
 
-/// Rows of a matrix, gathered from images: row (n, i, j) is, tap after tap, the channels of pixel (step i + dy, step j +
-/// dx) of image n, zeros where there is none.
+/// Rows of a matrix, gathered from images: row (n, i, j) is, tap after tap, the channels of pixel (step i + dy, step j
+/// + dx) of image n, zeros where there is none.
 struct Gather {
   struct Tap {
     int64_t dy, dx;
@@ -39,8 +39,8 @@ struct TileMatrix {
   std::vector<Half> data;  // a tile of 32 rows by 16 columns after the other: pairs of rows interleaved
 };
 
-/// Rows (tap, inner), columns: element float weight[tap_offset[tap] + inner * inner_stride + column * column_stride]. One
-/// of the strides is 1; `inner` and `columns` are multiples of 32.
+/// Rows (tap, inner), columns: element float weight[tap_offset[tap] + inner * inner_stride + column * column_stride].
+/// One of the strides is 1; `inner` and `columns` are multiples of 32.
 TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offsets, int64_t inner,
                        int64_t inner_stride, int64_t columns, int64_t column_stride);
 

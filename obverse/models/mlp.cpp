@@ -110,8 +110,7 @@ class MlpGenerator : public Generator {
   at::Tensor forward(const at::Tensor& z, const at::Tensor& y) override {
     const at::Tensor code = code_->forward(z, y);
     const std::optional<DenseStack> stack = trunk_->with(*out_);
-    const at::Tensor x =
-        stack ? dense_stack(*stack, code) : full_precision(out_->forward(trunk_->forward(code)));
+    const at::Tensor x = stack ? dense_stack(*stack, code) : full_precision(out_->forward(trunk_->forward(code)));
     if (domain_.kind == Domain::Kind::points) return x * scale_;
     std::vector<int64_t> sizes = domain_.shape;
     sizes.insert(sizes.begin(), x.size(0));
@@ -149,9 +148,7 @@ class MlpDiscriminator : public Discriminator {
   bool mixes_samples() const override { return mixes_samples_; }
 
  private:
-  std::optional<DenseStack> as_stack() const {
-    return labelled_ ? std::nullopt : trunk_->with(head_->linear());
-  }
+  std::optional<DenseStack> as_stack() const { return labelled_ ? std::nullopt : trunk_->with(head_->linear()); }
   at::Tensor scaled(const at::Tensor& x) const { return scale_ == 1 ? x.flatten(1) : x.flatten(1) / scale_; }
 
   double scale_;

@@ -41,7 +41,8 @@ class ConvolutionProducts : public ::testing::TestWithParam<Case> {
   Products ours(at::ScalarType type, WeightCopies* copies) {
     const at::Tensor a = x.to(type), d = slope.to(type);
     return {convolution_product(a, weight, bias, c.s, copies),
-            convolution_input_slope(d, weight, c.height, c.width, c.s, copies), convolution_weight_slope(d, a, weight, c.s)};
+            convolution_input_slope(d, weight, c.height, c.width, c.s, copies),
+            convolution_weight_slope(d, a, weight, c.s)};
   }
   // Of values as `type` rounds them.
   Products exact(at::ScalarType type) {
@@ -84,14 +85,13 @@ TEST_P(ConvolutionProducts, DoNotDependOnTheOrderOfTheWeight) {
   EXPECT_LT(relative_error(plain.of_weight, last.of_weight.to(at::kDouble)), 1e-6);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, ConvolutionProducts,
-    ::testing::Values(Case{3, 32, 8, 8, 64, 4, {2, 1, 1}}, Case{2, 64, 7, 7, 32, 3, {2, 1, 1}},
-                      Case{1, 32, 5, 9, 32, 3, {1, 1, 1}}, Case{5, 96, 4, 4, 32, 1, {1, 0, 1}},
-                      Case{70, 32, 4, 4, 64, 4, {2, 1, 1}}, Case{2, 160, 6, 6, 96, 3, {1, 0, 1}},
-                      Case{2, 32, 6, 6, 32, 1, {2, 0, 1}}, Case{2, 32, 9, 9, 32, 5, {3, 2, 1}},
-                      Case{2, 64, 16, 16, 32, 4, {2, 1, 1}}, Case{2, 3, 8, 8, 20, 3, {1, 1, 1}},
-                      Case{2, 32, 8, 8, 64, 3, {1, 1, 4}}, Case{3, 1, 6, 6, 1, 3, {1, 1, 1}}));
+INSTANTIATE_TEST_SUITE_P(Shapes, ConvolutionProducts,
+                         ::testing::Values(Case{3, 32, 8, 8, 64, 4, {2, 1, 1}}, Case{2, 64, 7, 7, 32, 3, {2, 1, 1}},
+                                           Case{1, 32, 5, 9, 32, 3, {1, 1, 1}}, Case{5, 96, 4, 4, 32, 1, {1, 0, 1}},
+                                           Case{70, 32, 4, 4, 64, 4, {2, 1, 1}}, Case{2, 160, 6, 6, 96, 3, {1, 0, 1}},
+                                           Case{2, 32, 6, 6, 32, 1, {2, 0, 1}}, Case{2, 32, 9, 9, 32, 5, {3, 2, 1}},
+                                           Case{2, 64, 16, 16, 32, 4, {2, 1, 1}}, Case{2, 3, 8, 8, 20, 3, {1, 1, 1}},
+                                           Case{2, 32, 8, 8, 64, 3, {1, 1, 4}}, Case{3, 1, 6, 6, 1, 3, {1, 1, 1}}));
 
 }  // namespace
 }  // namespace obverse

@@ -122,7 +122,8 @@ TEST_P(Dense, RowsSharedBetweenThreadsGiveTheSameUpToRounding) {
     results.back().push_back(y.detach());
     if (GetParam().widths.back() != 1) continue;
     const auto [value, slope] = dense_stack_with_gradient(stack, x);
-    for (const at::Tensor& t : gradients(value.sum() + slope.square().sum(), weights(stack))) results.back().push_back(t);
+    for (const at::Tensor& t : gradients(value.sum() + slope.square().sum(), weights(stack)))
+      results.back().push_back(t);
   }
   at::set_num_threads(threads);
   for (at::Tensor& t : results[1]) t = t.to(at::kDouble);

@@ -31,10 +31,12 @@ class Normalise : public ::testing::TestWithParam<Case> {
   at::Tensor x = (rng.normal(c.shape) * 2 + 30).requires_grad_();
   at::Tensor given = rng.normal(c.shape);
   at::Tensor gain = draw(1), bias = draw(0);
-  Normalisation how{rng.normal({channels}) + 30, rng.uniform({channels}) + 3, c.training, false, 0.1, 1e-5, c.negative_slope};
+  Normalisation how{
+      rng.normal({channels}) + 30, rng.uniform({channels}) + 3, c.training, false, 0.1, 1e-5, c.negative_slope};
 
   at::Tensor draw(double middle) {
-    const std::vector<int64_t> shape = c.by_sample ? std::vector<int64_t>{c.shape[0], channels} : std::vector<int64_t>{channels};
+    const std::vector<int64_t> shape =
+        c.by_sample ? std::vector<int64_t>{c.shape[0], channels} : std::vector<int64_t>{channels};
     return (rng.normal(shape) * 0.5 + middle).requires_grad_();
   }
   static at::Tensor exact(const at::Tensor& t) { return t.detach().to(at::kDouble).requires_grad_(); }
