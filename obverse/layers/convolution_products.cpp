@@ -348,8 +348,9 @@ at::Tensor convolution_weight_slope(const at::Tensor& given, const at::Tensor& i
     return rows.permute({0, 3, 1, 2});
   }
   if (pointwise(shape) && shape.half && std::min(shape.inputs, shape.outputs) >= 16) {
-    const auto matrix = [](const at::Tensor& t) { return t.permute({0, 2, 3, 1}).flatten(0, 2); };  // [N H W, C]
-    return at::mm(matrix(slope).t(), matrix(x)).to(at::kFloat).view(weight.sizes());
+    // [N H W, C]; in float32, where sums are exact enough: a bfloat16 product's result is rounded.
+    const auto matrix = [](const at::Tensor& t) { return t.permute({0, 2, 3, 1}).flatten(0, 2).to(at::kFloat); };
+    return at::mm(matrix(slope).t(), matrix(x)).view(weight.sizes());
   }
   const Kernel& kernel = kernel_for(shape);
   const at::Tensor result = at::empty_strided(weight.sizes(), weight.strides(), weight.options().dtype(at::kFloat));
