@@ -1,5 +1,5 @@
 // Rates of parts of the library for bench/compare.py, one JSON line each.
-// usage: rates peak | rates sample MODEL BATCH SECONDS PRECISION | rates data SOURCE BATCH
+// usage: rates peak | rates products | rates sample MODEL BATCH SECONDS PRECISION | rates data SOURCE BATCH
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
@@ -15,6 +15,7 @@
 #include "obverse/core/error.h"
 #include "obverse/data/batches.h"
 #include "obverse/games/recipe.h"
+#include "obverse/layers/convolution_products.h"
 
 namespace obverse {
 namespace {
@@ -57,6 +58,25 @@ void peak() {
   }
 }
 
+// Milliseconds of the three products of DCGAN-64's strided convolutions in bfloat16, batch 64.
+void products() {
+  for (const int64_t size : {32, 16, 8}) {
+    const int64_t inputs = 2048 / size, outputs = 2 * inputs;
+    const Strides s{2, 1, 1};
+    const auto draw = [](at::IntArrayRef shape) { return at::randn(shape).contiguous(at::MemoryFormat::ChannelsLast); };
+    const at::Tensor x = draw({64, inputs, size, size}).to(at::kBFloat16);
+    const at::Tensor slope = draw({64, outputs, size / 2, size / 2}).to(at::kBFloat16);
+    const at::Tensor weight = draw({outputs, inputs, 4, 4});
+    WeightCopies copies;
+    fmt::print(
+        "{{\"inputs\": {}, \"outputs\": {}, \"size\": {}, \"product_ms\": {:.2f}, \"input_slope_ms\": {:.2f}, "
+        "\"weight_slope_ms\": {:.2f}}}\n",
+        inputs, outputs, size, 1e3 / best_rate([&] { convolution_product(x, weight, {}, s, &copies); }),
+        1e3 / best_rate([&] { convolution_input_slope(slope, weight, size, size, s, &copies); }),
+        1e3 / best_rate([&] { convolution_weight_slope(slope, x, weight, s); }));
+  }
+}
+
 void sample_rate(const std::string& path, int64_t batch, double seconds, const std::string& precision) {
   LoadedModel loaded = load_model(path, choose_placement(precision));
   LatentModel& model = *loaded.model;
@@ -96,12 +116,14 @@ void data_rate(const std::string& source, int64_t batch) {
 void run(const std::vector<std::string>& words) {
   if (words.size() == 1 && words[0] == "peak")
     peak();
+  else if (words.size() == 1 && words[0] == "products")
+    products();
   else if (words.size() == 5 && words[0] == "sample")
     sample_rate(words[1], std::stoll(words[2]), std::stod(words[3]), words[4]);
   else if (words.size() == 3 && words[0] == "data")
     data_rate(words[1], std::stoll(words[2]));
   else
-    fail("usage: rates peak | rates sample MODEL BATCH SECONDS PRECISION | rates data SOURCE BATCH");
+    fail("usage: rates peak | rates products | rates sample MODEL BATCH SECONDS PRECISION | rates data SOURCE BATCH");
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 namespace obverse {
 
 /// The products of a convolution on the matrix units of recent processors (AMX): bfloat16 in, float32 sums. oneDNN has
-/// such kernels too, but its gradients run at a tenth of what the units can do.
+/// such kernels too, but its gradients leave the units idle most of the time.
 
 /// Whether this processor and kernel have the units. OBVERSE_TILES=0 in the environment says no.
 bool tiles_available();

@@ -78,8 +78,8 @@ const std::vector<ConvCase>& conv_cases() {
       {2, 3, 5, 3, {2, 1, 1}},    // strided, odd size
       {1, 2, 4, 4, {2, 1, 1}},    // few channels: folded
       {4, 4, 4, 3, {2, 1, 2}},    // groups
-      {16, 16, 4, 1, {1, 0, 1}},  // one pixel: in bfloat16 a matrix product
-      {16, 16, 4, 4, {2, 1, 1}},  // many channels: in bfloat16 samples and channels change places
+      {16, 16, 4, 1, {1, 0, 1}},  // one pixel: its weight gradient is a matrix product
+      {16, 16, 4, 4, {2, 1, 1}},  // even kernel, several channels
   };
   return list;
 }
