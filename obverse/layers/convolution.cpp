@@ -20,10 +20,15 @@ Conv2d::Conv2d(int64_t inputs, int64_t outputs, Rng& rng, const ConvOptions& opt
   copies_ = std::make_shared<WeightCopies>();
 }
 
-at::Tensor Conv2d::forward(const at::Tensor& x) {
+at::Tensor Conv2d::finished(const at::Tensor& x, double negative_slope) {
   const at::Tensor y = x.to(placement().compute);
-  return norm_ ? convolution(y, norm_->forward(weight_), bias_, options_.strides())
-               : convolution(y, weight_, bias_, options_.strides(), copies_);
+  const Finish finish{bias_, negative_slope};
+  return norm_ ? convolution(y, norm_->forward(weight_), finish, options_.strides())
+               : convolution(y, weight_, finish, options_.strides(), copies_);
+}
+
+at::Tensor Conv2d::forward(const at::Tensor& x, const Activation& activation) {
+  return activation.negative_slope ? finished(x, *activation.negative_slope) : activation.apply(forward(x));
 }
 
 // On average an output of a strided transposed convolution sums over inputs * (kernel / stride)^2 values.

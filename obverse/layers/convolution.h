@@ -1,15 +1,16 @@
 #pragma once
 
+#include "obverse/layers/activation.h"
 #include "obverse/layers/convolution_products.h"
 #include "obverse/layers/linear.h"
 
 namespace obverse {
 
 /// Two-dimensional convolution and its adjoint, x: [N, I, H, W] float32, bfloat16 or float64, weight: [O, I / groups,
-/// k, k] float32 (or of x's type), bias: [O] or undefined. Both are differentiable any number of times. They go to
-/// oneDNN directly: LibTorch would bring weights into the kernels' order at every call, and its own transposed
-/// convolution is slow in float32 and wrong in bfloat16. copies: of this weight, kept from call to call; or nullptr.
-at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const Strides& strides,
+/// k, k] float32 (or of x's type). Both are differentiable any number of times. They go to oneDNN directly: LibTorch
+/// would bring weights into the kernels' order at every call, and its own transposed convolution is slow in float32 and
+/// wrong in bfloat16. copies: of this weight, kept from call to call; or nullptr.
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const Finish& finish, const Strides& strides,
                        const std::shared_ptr<WeightCopies>& copies = nullptr);
 
 /// The adjoint of convolution(., weight): transposed convolution to the stated size, of which a convolution must give
@@ -29,9 +30,12 @@ struct ConvOptions : LayerOptions {
 class Conv2d : public Module {
  public:
   Conv2d(int64_t inputs, int64_t outputs, Rng& rng, const ConvOptions& options);
-  at::Tensor forward(const at::Tensor& x);  // [N, inputs, H, W] -> [N, outputs, H', W']
+  at::Tensor forward(const at::Tensor& x) { return finished(x, 1); }  // [N, inputs, H, W] -> [N, outputs, H', W']
+  at::Tensor forward(const at::Tensor& x, const Activation& activation);
 
  private:
+  at::Tensor finished(const at::Tensor& x, double negative_slope);
+
   ConvOptions options_;
   at::Tensor weight_, bias_;  // [outputs, inputs / groups, kernel, kernel], [outputs]
   std::shared_ptr<SpectralNorm> norm_;

@@ -3,6 +3,7 @@
 #include "obverse/core/autograd.h"
 #include "obverse/layers/convolution.h"
 #include "obverse/layers/fused_node.h"
+#include "obverse/layers/leaky.h"
 
 namespace obverse {
 namespace {
@@ -22,24 +23,38 @@ Tensor engine_slope(Slope which, const Tensor& slope, const Tensor& x, const Ten
 }
 
 // A convolution y = w * x is linear in x and in w; each of the three products below is the derivative of the other two.
-Tensor product(const Tensor& x, const Tensor& weight, const Tensor& bias, const Strides& s, const Copies& copies);
+Tensor product(const Tensor& x, const Tensor& weight, const Finish& finish, const Strides& s, const Copies& copies);
 Tensor input_slope(const Tensor& slope, const Tensor& weight, int64_t height, int64_t width, const Strides& s,
                    const Copies& copies);
 Tensor weight_slope(const Tensor& slope, const Tensor& x, const Tensor& weight, const Strides& s);
 
 struct ProductNode : OwnNode {
-  ProductNode(const Variables& inputs, const Strides& how, Copies of)
-      : OwnNode(inputs), s(how), copies(std::move(of)) {}
+  ProductNode(const Variables& inputs, const Strides& how, Copies of, const Tensor& output, double slope)
+      : OwnNode(inputs), s(how), copies(std::move(of)), negative_slope(slope) {
+    if (slope != 1) y = output.detach();
+  }
   Variables slopes(const Variables& v, const Variables& given) override {  // x, weight, bias
     const Tensor& x = v[0];
-    return {wanted(0) ? input_slope(given[0], v[1], x.size(2), x.size(3), s, copies) : Tensor(),
-            wanted(1) ? weight_slope(given[0], x, v[1], s) : Tensor(),
-            wanted(2) ? given[0].sum({0, 2, 3}, /*keepdim=*/false,
-                                     given[0].scalar_type() == at::kDouble ? at::kDouble : at::kFloat)
-                      : Tensor()};
+    Tensor d = given[0], of_bias;
+    if (y.defined()) {
+      if (wanted(2) && !c10::GradMode::is_enabled())
+        std::tie(d, of_bias) = leaky_slope_and_sum(d, y, negative_slope);
+      else
+        d = leaky_slope(d, y, negative_slope);
+    }
+    if (wanted(2) && !of_bias.defined())
+      of_bias = d.sum({0, 2, 3}, /*keepdim=*/false, d.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+    return {wanted(0) ? input_slope(d, v[1], x.size(2), x.size(3), s, copies) : Tensor(),
+            wanted(1) ? weight_slope(d, x, v[1], s) : Tensor(), of_bias};
+  }
+  void release_variables() override {
+    OwnNode::release_variables();
+    y.reset();
   }
   Strides s;
   Copies copies;
+  Tensor y;  // of which the sign is needed
+  double negative_slope;
 };
 
 struct InputSlopeNode : OwnNode {
@@ -63,13 +78,15 @@ struct WeightSlopeNode : OwnNode {
   Strides s;
 };
 
-Tensor product(const Tensor& x, const Tensor& weight, const Tensor& bias, const Strides& s, const Copies& copies) {
+Tensor product(const Tensor& x, const Tensor& weight, const Finish& finish, const Strides& s, const Copies& copies) {
+  const Tensor& bias = finish.bias;
   const Tensor y = without_grad([&] {
-    if (has_products(x)) return convolution_product(x, weight, bias, s, copies.get());
-    return at::conv2d(x, weight, bias.defined() ? c10::optional<Tensor>(bias) : c10::nullopt, s.stride, s.padding, 1,
-                      s.groups);
+    if (has_products(x)) return convolution_product(x, weight, finish, s, copies.get());
+    const Tensor sums = at::conv2d(x, weight, bias.defined() ? c10::optional<Tensor>(bias) : c10::nullopt, s.stride,
+                                   s.padding, 1, s.groups);
+    return finish.negative_slope == 1 ? sums : leaky(sums, finish.negative_slope);
   });
-  record<ProductNode>({x, weight, bias}, {y}, s, copies);
+  record<ProductNode>({x, weight, bias}, {y}, s, copies, y, finish.negative_slope);
   return y;
 }
 
@@ -109,10 +126,11 @@ Tensor folded(const Tensor& weight) {
 
 }  // namespace
 
-Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const Strides& s, const Copies& copies) {
-  if (!fold(weight, s, x.size(2), x.size(3))) return product(x, weight, bias, s, copies);
+Tensor convolution(const Tensor& x, const Tensor& weight, const Finish& finish, const Strides& s,
+                   const Copies& copies) {
+  if (!fold(weight, s, x.size(2), x.size(3))) return product(x, weight, finish, s, copies);
   const Tensor pixels = at::pixel_unshuffle(at::constant_pad_nd(x, {1, 1, 1, 1}), 2);  // [N, 4 C, H / 2 + 1, W / 2 + 1]
-  return product(pixels, folded(weight), bias, {}, nullptr);
+  return product(pixels, folded(weight), finish, {}, nullptr);
 }
 
 Tensor transposed_convolution(const Tensor& x, const Tensor& weight, at::IntArrayRef size, const Strides& s,

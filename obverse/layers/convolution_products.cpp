@@ -34,7 +34,10 @@ enum Product { kForward, kInputSlope, kWeightSlope };
 struct Shape {
   int64_t product, half, samples, inputs, height, width, outputs, kernel_height, kernel_width, out_height, out_width,
       stride, padding, groups, bias;
-  bool operator<(const Shape& other) const { return as_array() < other.as_array(); }
+  double negative_slope = 1;
+  bool operator<(const Shape& other) const {
+    return std::pair(as_array(), negative_slope) < std::pair(other.as_array(), other.negative_slope);
+  }
   std::array<int64_t, 15> as_array() const {
     return {product,      half,       samples,   inputs, height,  width,  outputs, kernel_height,
             kernel_width, out_height, out_width, stride, padding, groups, bias};
@@ -65,6 +68,16 @@ Description describe(Arguments&&... arguments) {
 }
 #endif
 
+dnnl::post_ops bend(double negative_slope) {
+  dnnl::post_ops result;
+#if DNNL_VERSION_MAJOR >= 3
+  result.append_eltwise(dnnl::algorithm::eltwise_relu, static_cast<float>(negative_slope), 0);
+#else
+  result.append_eltwise(1, dnnl::algorithm::eltwise_relu, static_cast<float>(negative_slope), 0);
+#endif
+  return result;
+}
+
 Kernel make_kernel(const Shape& s) {
   const auto type = s.half ? memory::data_type::bf16 : memory::data_type::f32;
   const auto nhwc = memory::format_tag::nhwc;
@@ -80,9 +93,11 @@ Kernel make_kernel(const Shape& s) {
                     (s.out_width - 1) * s.stride + s.kernel_width - s.width - s.padding};
   const auto direct = dnnl::algorithm::convolution_direct;
   const auto training = dnnl::prop_kind::forward_training;
+  dnnl::primitive_attr finish;
+  if (s.negative_slope != 1) finish.set_post_ops(bend(s.negative_slope));
 #if DNNL_VERSION_MAJOR >= 3
-  const auto forward =
-      describe<dnnl::convolution_forward::primitive_desc>(training, direct, x, weight, bias, y, strides, padding, far);
+  const auto forward = describe<dnnl::convolution_forward::primitive_desc>(training, direct, x, weight, bias, y,
+                                                                           strides, padding, far, finish);
   if (s.product == kForward) return {dnnl::convolution_forward(forward), x, forward.weights_desc(), y};
   if (s.product == kInputSlope) {
     const auto of_x =
@@ -96,7 +111,7 @@ Kernel make_kernel(const Shape& s) {
   using Forward = dnnl::convolution_forward;
   const Forward::desc plan = s.bias ? Forward::desc(training, direct, x, weight, bias, y, strides, padding, far)
                                     : Forward::desc(training, direct, x, weight, y, strides, padding, far);
-  const Forward::primitive_desc forward(plan, processor());
+  const Forward::primitive_desc forward(plan, finish, processor());
   if (s.product == kForward) return {Forward(forward), x, forward.weights_desc(), y};
   if (s.product == kInputSlope) {
     using OfInput = dnnl::convolution_backward_data;
@@ -276,7 +291,8 @@ const std::vector<TileMatrix>& arranged_tiles(const at::Tensor& weight, const Sh
 void product_by_tiles(const at::Tensor& x, const at::Tensor& weight, const float* bias, const Shape& shape,
                       WeightCopies* copies, const at::Tensor& y) {
   std::vector<TileMatrix> own;
-  tile_product(windows(x, shape), arranged_tiles(weight, shape, copies, own)[0], bias, {halves(y), size_of(y)});
+  const auto slope = static_cast<float>(shape.negative_slope);
+  tile_product(windows(x, shape), arranged_tiles(weight, shape, copies, own)[0], {halves(y), size_of(y), bias, slope});
 }
 
 void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, const Shape& shape, WeightCopies* copies,
@@ -291,7 +307,7 @@ void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, con
     if (c.taps.empty())
       of_x.slice(2, c.y, shape.height, shape.stride).slice(3, c.x, shape.width, shape.stride).zero_();
     else if (rows.rows() > 0)
-      tile_product(rows, matrices[i], nullptr, {halves(of_x), size_of(of_x), c.y, c.x, shape.stride});
+      tile_product(rows, matrices[i], {halves(of_x), size_of(of_x), nullptr, 1, c.y, c.x, shape.stride});
   }
 }
 
@@ -301,10 +317,11 @@ bool has_products(const at::Tensor& x) {
   return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && x.numel() > 0;
 }
 
-at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight, const at::Tensor& bias,
+at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight, const Finish& finish,
                                const Strides& s, WeightCopies* copies) {
-  const at::Tensor x = channels_last(image);
-  const Shape shape = shape_of(kForward, x, x.size(2), x.size(3), weight, s, bias.defined());
+  const at::Tensor x = channels_last(image), &bias = finish.bias;
+  Shape shape = shape_of(kForward, x, x.size(2), x.size(3), weight, s, bias.defined());
+  shape.negative_slope = finish.negative_slope;
   const at::Tensor y = empty_image(shape.samples, shape.outputs, shape.out_height, shape.out_width, x);
   const at::Tensor full_bias = bias.defined() ? bias.to(at::kFloat).contiguous() : bias;
   if (by_tiles(x, weight, s) && shape.out_width < kWide) {

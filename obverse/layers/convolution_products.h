@@ -25,11 +25,17 @@ class WeightCopies {
   std::unique_ptr<Copies> copies_;
 };
 
+/// What follows a convolution at once: its bias [outputs], or undefined, and leaky(., negative_slope); 1: nothing.
+struct Finish {
+  at::Tensor bias;
+  double negative_slope = 1;
+};
+
 /// The three products of a convolution. In bfloat16 with channels in multiples of 32 by the processor's matrix units
 /// where it has them (tile_products.h), else by oneDNN, which LibTorch stands on. Activations: float32 or bfloat16,
 /// channels last; weights float32 or of the activations' type in any order, [O, I / groups, k, k]. copies: of this
 /// weight, or nullptr. Not recorded for differentiation.
-at::Tensor convolution_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const Strides& s,
+at::Tensor convolution_product(const at::Tensor& x, const at::Tensor& weight, const Finish& finish, const Strides& s,
                                WeightCopies* copies);
 /// slope: [N, O, h, w]; returns [N, I, height, width].
 at::Tensor convolution_input_slope(const at::Tensor& slope, const at::Tensor& weight, int64_t height, int64_t width,

@@ -6,10 +6,7 @@
 namespace obverse {
 
 OwnNode::OwnNode(const Variables& inputs) {
-  for (const at::Tensor& v : inputs) {
-    inputs_.emplace_back(v, /*is_output=*/false);
-    wanted_.push_back(v.defined() && v.requires_grad());
-  }
+  for (const at::Tensor& v : inputs) inputs_.emplace_back(v, /*is_output=*/false);
 }
 
 Variables OwnNode::apply(Variables&& given) {

@@ -4,7 +4,6 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -25,14 +24,16 @@ class OwnNode : public torch::autograd::Node {
   /// given: gradients of the outputs, undefined where zero. Returns those of the inputs, undefined where not wanted;
   /// made of differentiable operations when gradients are recorded.
   virtual Variables slopes(const Variables& inputs, const Variables& given) = 0;
-  bool wanted(size_t input) const { return wanted_[input]; }
+  /// Whether the gradients being computed right now include or need that of this input.
+  bool wanted(size_t input) const { return task_should_compute_output(input); }
   bool any_wanted(size_t first) const {
-    return std::find(wanted_.begin() + static_cast<std::ptrdiff_t>(first), wanted_.end(), true) != wanted_.end();
+    for (size_t i = first; i < inputs_.size(); ++i)
+      if (wanted(i)) return true;
+    return false;
   }
 
  private:
   std::vector<torch::autograd::SavedVariable> inputs_;
-  std::vector<bool> wanted_;
 };
 
 /// One whose first derivatives are kernels; where a derivative must be differentiable itself, the same function by

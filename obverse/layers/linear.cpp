@@ -28,7 +28,7 @@ at::Tensor Linear::forward(const at::Tensor& x) {
   const at::Tensor weight = norm_ ? norm_->forward(weight_) : weight_;
   if (dtype == at::kBFloat16) {  // a convolution of an image of N pixels, whose weight keeps its copies
     const at::Tensor pixels = x.to(dtype).t().unsqueeze(0).unsqueeze(3), kernel = weight.unsqueeze(2).unsqueeze(3);
-    return convolution(pixels, kernel, bias_, {}, norm_ ? nullptr : copies_).squeeze(3).squeeze(0).t();
+    return convolution(pixels, kernel, {bias_}, {}, norm_ ? nullptr : copies_).squeeze(3).squeeze(0).t();
   }
   return at::linear(x.to(dtype), weight.to(dtype), bias_.defined() ? bias_.to(dtype) : bias_);
 }

@@ -221,11 +221,14 @@ OBVERSE_TILE_CODE void pack_pairs(const Gather& a, const std::vector<Place>& pla
 }
 
 // sums: 32 of the row's numbers, the next 32 `step` further.
-OBVERSE_TILE_CODE void write_row(const float* sums, int64_t step, const float* bias, Half* to, int64_t n) {
+OBVERSE_TILE_CODE void write_row(const float* sums, int64_t step, const float* bias, float slope, Half* to, int64_t n) {
+  const __m512 bend = _mm512_set1_ps(slope), zero = _mm512_setzero_ps();
   for (int64_t i = 0; i < n; i += 32, sums += step) {
     __m512 low = _mm512_loadu_ps(sums), high = _mm512_loadu_ps(sums + 16);
     if (bias)
       low = _mm512_add_ps(low, _mm512_loadu_ps(bias + i)), high = _mm512_add_ps(high, _mm512_loadu_ps(bias + i + 16));
+    low = _mm512_mask_mul_ps(low, _mm512_cmp_ps_mask(low, zero, _CMP_LT_OQ), low, bend);
+    high = _mm512_mask_mul_ps(high, _mm512_cmp_ps_mask(high, zero, _CMP_LT_OQ), high, bend);
     _mm512_storeu_si512(to + i, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
   }
 }
@@ -248,8 +251,8 @@ struct Workspace {  // aligned, kept by each thread
 };
 
 // Rows [begin, end), columns [left, right) of the product.
-void product_of_rows(const Gather& a, const TileMatrix& b, const float* bias, const Scatter& to, int64_t begin,
-                     int64_t end, int64_t left, int64_t right) {
+void product_of_rows(const Gather& a, const TileMatrix& b, const Scatter& to, int64_t begin, int64_t end, int64_t left,
+                     int64_t right) {
   static thread_local Workspace<Half> first_factor;
   static thread_local Workspace<float> sums;
   const int64_t n = right - left, tiles_deep = b.rows / 32, most = kDepth / 32;
@@ -272,7 +275,7 @@ void product_of_rows(const Gather& a, const TileMatrix& b, const float* bias, co
       const int64_t pixels = a.rows_high * a.rows_wide, image = (row + r) / pixels, pixel = (row + r) % pixels;
       const int64_t y = pixel / a.rows_wide * to.step + to.y, x = pixel % a.rows_wide * to.step + to.x;
       Half* pixel_at = to.to + ((image * to.image.height + y) * to.image.width + x) * to.image.channels;
-      write_row(c + 32 * r, 32 * kBlockRows, bias ? bias + left : nullptr, pixel_at + left, n);
+      write_row(c + 32 * r, 32 * kBlockRows, to.bias ? to.bias + left : nullptr, to.negative_slope, pixel_at + left, n);
     }
   }
   end_tiles();
@@ -302,16 +305,15 @@ TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offs
   return result;
 }
 
-void tile_product(const Gather& a, const TileMatrix& b, const float* bias, const Scatter& to) {
+void tile_product(const Gather& a, const TileMatrix& b, const Scatter& to) {
   const int64_t blocks = rounded_up(a.rows(), 32) / 32, panels = b.columns / 32;
   if (blocks > 4 * at::get_num_threads()) {
     at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
-      product_of_rows(a, b, bias, to, 32 * begin, std::min(32 * end, a.rows()), 0, b.columns);
+      product_of_rows(a, b, to, 32 * begin, std::min(32 * end, a.rows()), 0, b.columns);
     });
   } else {  // a few pixels: reading the weights is the work, and is shared
-    at::parallel_for(0, panels, 1, [&](int64_t begin, int64_t end) {
-      product_of_rows(a, b, bias, to, 0, a.rows(), 32 * begin, 32 * end);
-    });
+    at::parallel_for(0, panels, 1,
+                     [&](int64_t begin, int64_t end) { product_of_rows(a, b, to, 0, a.rows(), 32 * begin, 32 * end); });
   }
 }
 
@@ -352,7 +354,7 @@ void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, flo
 
 bool tiles_available() { return false; }
 TileMatrix tile_matrix(const float*, const std::vector<int64_t>&, int64_t, int64_t, int64_t, int64_t) { return {}; }
-void tile_product(const Gather&, const TileMatrix&, const float*, const Scatter&) {}
+void tile_product(const Gather&, const TileMatrix&, const Scatter&) {}
 void tile_outer_product(const Half*, int64_t, const Gather&, float*) {}
 
 #endif

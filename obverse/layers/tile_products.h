@@ -44,15 +44,18 @@ struct TileMatrix {
 TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offsets, int64_t inner,
                        int64_t inner_stride, int64_t columns, int64_t column_stride);
 
-/// Where rows of a product go: row (n, i, j) to pixel (step i + y, step j + x) of image n.
+/// Where rows of a product go: row (n, i, j), plus the bias [columns] where there is one, negative numbers times
+/// `negative_slope`, to pixel (step i + y, step j + x) of image n.
 struct Scatter {
   Half* to = nullptr;
   ImageSize image{};
+  const float* bias = nullptr;
+  float negative_slope = 1;
   int64_t y = 0, x = 0, step = 1;
 };
 
-/// to = rows of `a` times b, plus bias (float32, or null).
-void tile_product(const Gather& a, const TileMatrix& b, const float* bias, const Scatter& to);
+/// to = rows of `a` times b.
+void tile_product(const Gather& a, const TileMatrix& b, const Scatter& to);
 
 /// to [channels of slope, columns of a] float32 = sum over rows r of slope[r] times a[r]. slope: [rows of a, outputs];
 /// outputs and a's channels are multiples of 32.

@@ -147,8 +147,7 @@ class Trunk : public Module {
   int64_t features() const { return features_; }
   at::Tensor forward(at::Tensor x) {  // [N, C, H, W] -> [N, features] float32
     for (size_t i = 0; i < convs_.size(); ++i) {
-      x = convs_[i]->forward(x);
-      x = norms_[i] ? norms_[i]->forward(x, {}, activation_) : activation_.apply(x);
+      x = norms_[i] ? norms_[i]->forward(convs_[i]->forward(x), {}, activation_) : convs_[i]->forward(x, activation_);
     }
     if (minibatch_std_) x = append_minibatch_std(x);
     if (global_sum_) return full_precision(x).sum({2, 3});

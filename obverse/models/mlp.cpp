@@ -19,6 +19,7 @@ struct MlpOptions : Options {
   bool batch_norm = false;
   bool spectral_norm = false;
   double bias_spread = 0;
+  int64_t identity_layers = 0;
   int64_t frequencies = 0;
   double max_frequency = 100;
   double scale = 1;
@@ -30,6 +31,9 @@ struct MlpOptions : Options {
     f("bias_spread", bias_spread,
       "initial biases are uniform within +- this / sqrt(inputs), so that layers bend away from the origin; 0: zero",
       kNotNegative);
+    f("identity_layers", identity_layers,
+      "the last so many hidden layers start as the identity, so that the network starts shallow and learns to be deep",
+      {0, 64});
     f("frequencies", frequencies,
       "sines and cosines of so many random projections beside the input, to resolve fine detail; 0: none", {0, 65536});
     f("max_frequency", max_frequency, "longest projection, radians a unit of input; lengths are log-uniform from 1",
@@ -59,6 +63,10 @@ class Trunk : public Module {
     for (const int64_t width : options.widths) {
       const std::string index = std::to_string(layers_.size());
       layers_.push_back(child("linear" + index, std::make_shared<Linear>(inputs, width, rng, layer)));
+      if (int64_t(options.widths.size() - layers_.size()) < options.identity_layers) {
+        at::NoGradGuard no_grad;
+        at::eye_out(const_cast<at::Tensor&>(layers_.back()->weight()), width, inputs);
+      }
       if (options.batch_norm) norms_.push_back(child("norm" + index, std::make_shared<BatchNorm>(width)));
       inputs = width;
       widest_ = std::max(widest_, width);

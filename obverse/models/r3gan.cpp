@@ -35,8 +35,6 @@ struct CriticOptions : StageOptions {
 /// The only biases of the networks are inside the blocks, before activations.
 const LayerOptions kLinear{false, Init::he(1)};
 
-at::Tensor activate(const at::Tensor& x) { return at::leaky_relu(x, 0.2); }
-
 /// x + conv1x1(act(conv3x3(act(conv1x1(x))))), the last one zero at first; Huang 2024, section 3.2.
 class Block : public Module {
  public:
@@ -54,10 +52,11 @@ class Block : public Module {
     reduce_ = child("reduce", std::make_shared<Conv2d>(inner, channels, rng, ConvOptions{zero, 1, 1, 0, 1}));
   }
   at::Tensor forward(const at::Tensor& x) {
-    return x + reduce_->forward(activate(mix_->forward(activate(expand_->forward(x)))));
+    return x + reduce_->forward(mix_->forward(expand_->forward(x, activation_), activation_));
   }
 
  private:
+  Activation activation_ = find_row(activation_table(), "activation", "leaky_relu");
   std::shared_ptr<Conv2d> expand_, mix_, reduce_;
 };
 

@@ -40,7 +40,7 @@ class ConvolutionProducts : public ::testing::TestWithParam<Case> {
 
   Products ours(at::ScalarType type, WeightCopies* copies) {
     const at::Tensor a = x.to(type), d = slope.to(type);
-    return {convolution_product(a, weight, bias, c.s, copies),
+    return {convolution_product(a, weight, {bias}, c.s, copies),
             convolution_input_slope(d, weight, c.height, c.width, c.s, copies),
             convolution_weight_slope(d, a, weight, c.s)};
   }
@@ -65,6 +65,14 @@ TEST_P(ConvolutionProducts, AreTheEnginesInFloat64) {
     EXPECT_EQ(a.of_weight.scalar_type(), at::kFloat);
     EXPECT_LT(relative_error(a.of_weight, b.of_weight), 2e-6);  // float32 in either
   }
+}
+
+TEST_P(ConvolutionProducts, EndInALeakyUnitWhereAsked) {
+  const at::Tensor y = exact(at::kBFloat16).y;
+  const at::Tensor bent = convolution_product(x.to(at::kBFloat16), weight, {bias, 0.2}, c.s, nullptr);
+  EXPECT_LT(relative_error(bent, at::leaky_relu(y, 0.2)), 3e-3);
+  const at::Tensor cut = convolution_product(x.to(at::kBFloat16), weight, {bias, 0}, c.s, nullptr);
+  EXPECT_LT(relative_error(cut, at::relu(y)), 3e-3);
 }
 
 TEST_P(ConvolutionProducts, FollowAWeightThatChanges) {

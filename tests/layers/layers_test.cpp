@@ -6,6 +6,7 @@
 #include "obverse/layers/activation.h"
 #include "obverse/layers/batch_norm.h"
 #include "obverse/layers/convolution.h"
+#include "obverse/layers/leaky.h"
 #include "obverse/layers/minibatch_std.h"
 #include "obverse/layers/resample.h"
 #include "tests/finite_differences.h"
@@ -90,7 +91,7 @@ TEST(Convolution, AndItsAdjointAgreeWithTheEngineAndDifferentiateTwice) {
     const at::Tensor x = normal64({2, c.inputs, c.size, c.size}, 1), b = normal64({c.outputs}, 3);
     const at::Tensor w = normal64({c.outputs, c.inputs / c.strides.groups, c.kernel, c.kernel}, 2) / 4;
     const at::Tensor y = at::conv2d(x, w, b, c.strides.stride, c.strides.padding, 1, c.strides.groups);
-    EXPECT_LT(max_difference(convolution(x, w, b, c.strides), y), 1e-12);
+    EXPECT_LT(max_difference(convolution(x, w, {b}, c.strides), y), 1e-12);
     const at::Tensor slope = normal64(y.sizes(), 4);
     const at::Tensor up = transposed_convolution(slope, w, {c.size, c.size}, c.strides);
     EXPECT_NEAR((x * up).sum().item<double>(), ((y - b.view({1, -1, 1, 1})) * slope).sum().item<double>(), 1e-10);
@@ -98,7 +99,7 @@ TEST(Convolution, AndItsAdjointAgreeWithTheEngineAndDifferentiateTwice) {
     const auto f = [&](const at::Tensor& both) {
       const at::Tensor some = both.narrow(0, 0, 6), weight = w + both.narrow(0, 6, 4).sum() * w.square();
       const at::Tensor image = at::cat({some, x.flatten().slice(0, 6)}).view(x.sizes());
-      const at::Tensor out = convolution(image, weight, b * both[10], c.strides);
+      const at::Tensor out = convolution(image, weight, {b * both[10]}, c.strides);
       return at::cat(
           {out.tanh().flatten().slice(0, 0, 5),
            transposed_convolution(out, weight, {c.size, c.size}, c.strides).tanh().flatten().slice(0, 0, 5)});
@@ -106,6 +107,35 @@ TEST(Convolution, AndItsAdjointAgreeWithTheEngineAndDifferentiateTwice) {
     expect_derivative(f, normal64({11}, 5));
     expect_second_derivative(f, normal64({11}, 5), 1e-6);
   }
+}
+
+TEST(Convolution, WithALeakyUnitIsOneAfterTheOther) {
+  for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kBFloat16})
+    for (const ConvCase& c : conv_cases()) {
+      SCOPED_TRACE(std::to_string(c.inputs) + " channels, kernel " + std::to_string(c.kernel));
+      const at::ScalarType weights = type == at::kDouble ? at::kDouble : at::kFloat;
+      // The output, its first derivatives, and those of its squared first derivative.
+      const auto derivatives = [&](bool at_once) {
+        const at::Tensor x = normal64({2, c.inputs, c.size, c.size}, 1).to(type).requires_grad_(true);
+        const at::Tensor w =
+            normal64({c.outputs, c.inputs / c.strides.groups, c.kernel, c.kernel}, 2).to(weights).requires_grad_(true);
+        const at::Tensor b = normal64({c.outputs}, 3).to(weights).requires_grad_(true);
+        const at::Tensor y =
+            at_once ? convolution(x, w, {b, 0.2}, c.strides) : at::leaky_relu(convolution(x, w, {b}, c.strides), 0.2);
+        const at::Tensor loss = (y.to(weights) * normal64(y.sizes(), 4).to(weights)).square();
+        const at::Tensor slope = gradient(loss, x, /*create_graph=*/true).to(weights);
+        std::vector<at::Tensor> result = gradients(slope.square(), {x, w, b}, true);
+        for (const at::Tensor& g : gradients(loss, {x, w, b})) result.push_back(g);
+        result.push_back(y);
+        return result;
+      };
+      const auto fused = derivatives(true), plain = derivatives(false);
+      const double tolerance = type == at::kDouble ? 1e-12 : type == at::kFloat ? 1e-5 : 0.02;
+      for (size_t i = 0; i < fused.size(); ++i)
+        EXPECT_LT(((fused[i] - plain[i]).to(at::kDouble).norm() / plain[i].to(at::kDouble).norm()).item<double>(),
+                  tolerance)
+            << i;
+    }
 }
 
 TEST(Convolution, HasTheGradientsOfFloat32InBfloat16) {
@@ -116,7 +146,7 @@ TEST(Convolution, HasTheGradientsOfFloat32InBfloat16) {
       const at::Tensor w =
           Rng(2).normal({c.outputs, c.inputs / c.strides.groups, c.kernel, c.kernel}).to(dtype).requires_grad_(true);
       const at::Tensor b = Rng(3).normal({c.outputs}).to(dtype).requires_grad_(true);
-      const at::Tensor y = convolution(x.contiguous(at::MemoryFormat::ChannelsLast), w, b, c.strides);
+      const at::Tensor y = convolution(x.contiguous(at::MemoryFormat::ChannelsLast), w, {b}, c.strides);
       return gradients(y.to(at::kFloat) * Rng(4).normal(y.sizes()), {x, w, b});
     };
     const auto exact = slopes(at::kFloat), rounded = slopes(at::kBFloat16);
@@ -332,6 +362,24 @@ TEST(MinibatchStd, DifferentiatesTwice) {
 TEST(Activations, HaveTheDerivativesOfFiniteDifferences) {
   const at::Tensor x = at::tensor({-2.0, -0.5, 0.3, 1.7}, at::kDouble);  // away from the corner at zero
   for (const Activation& activation : activation_table()) expect_derivative(activation.apply, x);
+}
+
+TEST(Leaky, SendsNothingBackThroughItsSignAndDifferentiatesTwice) {
+  const auto f = [](const at::Tensor& x) { return leaky(x.pow(3), 0.2); };
+  expect_derivative(f, at::tensor({-2.0, -0.5, 0.3, 1.7}, at::kDouble));
+  expect_second_derivative(f, at::tensor({-2.0, -0.5, 0.3, 1.7}, at::kDouble), 1e-6);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor x = Rng(1).normal({3, 5, 7, 2}).to(type), given = Rng(2).normal({3, 5, 7, 2}).to(type);
+    for (const at::Tensor& v : {x, x.contiguous(at::MemoryFormat::ChannelsLast), x.slice(3, 0, 1)}) {
+      const at::Tensor d = given.slice(3, 0, v.size(3)), y = leaky(v, 0.2);
+      EXPECT_TRUE(at::equal(y, at::leaky_relu(v, 0.2)));
+      const at::Tensor slope = leaky_slope(d, y, 0.2);
+      EXPECT_TRUE(at::equal(slope, at::where(v > 0, d, (d.to(at::kFloat) * 0.2).to(type))));
+      const auto [masked, sums] = leaky_slope_and_sum(d, y, 0.2);
+      EXPECT_TRUE(at::equal(masked, slope));
+      EXPECT_LT(max_difference(sums, slope.to(at::kFloat).sum({0, 2, 3})), type == at::kFloat ? 1e-5 : 0.05);
+    }
+  }
 }
 
 TEST(Convolution, KeepsChannelsLastAndComputesInThePlacementsType) {
