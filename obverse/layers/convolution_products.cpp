@@ -223,9 +223,35 @@ bool pointwise(const Shape& s) {
 
 constexpr int64_t kWide = 8;  // from here on oneDNN's own kernel for the product is the faster one
 
+// So many groups, with zeros between them, make one of 32 channels or a multiple. 0: too many.
+int64_t merged_groups(int64_t groups, int64_t inputs, int64_t outputs) {
+  for (const int64_t m : {1, 2, 4})
+    if (groups % m == 0 && m * inputs % 32 == 0 && m * outputs % 32 == 0) return m;
+  return 0;
+}
+int64_t merged_groups(const Shape& s) { return merged_groups(s.groups, s.inputs / s.groups, s.outputs / s.groups); }
+
 bool by_tiles(const at::Tensor& activations, const at::Tensor& weight, const Strides& s) {
-  return activations.scalar_type() == at::kBFloat16 && s.groups == 1 && weight.size(0) % 32 == 0 &&
-         weight.size(1) % 32 == 0 && tiles_available();
+  return activations.scalar_type() == at::kBFloat16 &&
+         merged_groups(s.groups, weight.size(1), weight.size(0) / s.groups) > 0 && tiles_available();
+}
+
+// [O, I / groups, k, k] as it is with so many groups merged into one.
+at::Tensor merged(const at::Tensor& weight, int64_t groups, int64_t m) {
+  if (m == 1) return weight;
+  const int64_t outputs = weight.size(0) / groups, inputs = weight.size(1), kh = weight.size(2), kw = weight.size(3);
+  const at::Tensor result = at::zeros({groups / m, m, outputs, m, inputs, kh, kw}, weight.options());
+  result.diagonal(0, 1, 3).copy_(weight.reshape({groups / m, m, outputs, inputs, kh, kw}).permute({0, 2, 3, 4, 5, 1}));
+  return result.view({weight.size(0), m * inputs, kh, kw});
+}
+// Of the same, what was not zero: [O, kh, kw, m I] to [O, I, kh, kw].
+at::Tensor parted(const at::Tensor& rows, int64_t groups, int64_t m) {
+  if (m == 1) return rows.permute({0, 3, 1, 2});
+  const int64_t outputs = rows.size(0) / groups, inputs = rows.size(3) / m, kh = rows.size(1), kw = rows.size(2);
+  return rows.view({groups / m, m, outputs, kh, kw, m, inputs})
+      .diagonal(0, 1, 5)  // [groups / m, outputs, kh, kw, inputs, m]
+      .permute({0, 5, 1, 4, 2, 3})
+      .reshape({rows.size(0), inputs, kh, kw});
 }
 
 ImageSize size_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3), x.size(1)}; }
@@ -233,7 +259,8 @@ Half* halves(const at::Tensor& x) { return static_cast<Half*>(x.data_ptr()); }
 
 // Pixels of x that the kernel's taps touch, a row for each pixel of the output.
 Gather windows(const at::Tensor& x, const Shape& shape) {
-  Gather rows{halves(x), size_of(x), shape.out_height, shape.out_width, shape.stride, {}};
+  Gather rows{
+      halves(x), size_of(x), shape.out_height, shape.out_width, shape.stride, {}, shape.groups / merged_groups(shape)};
   for (int64_t y = 0; y < shape.kernel_height; ++y)
     for (int64_t z = 0; z < shape.kernel_width; ++z) rows.taps.push_back({y - shape.padding, z - shape.padding});
   return rows;
@@ -264,19 +291,31 @@ std::vector<Class> classes_of(const Shape& shape, const at::Tensor& weight) {
 
 // As tiles: for the product one matrix, for the input's slope one a class of pixels.
 std::vector<TileMatrix> tiles_of(const at::Tensor& weight, const Shape& shape) {
-  const at::Tensor full = weight.to(at::kFloat).contiguous(at::MemoryFormat::ChannelsLast);
-  const auto* values = full.data_ptr<float>();
+  const int64_t m = merged_groups(shape), groups = shape.groups / m;
+  const at::Tensor full = merged(weight.to(at::kFloat), shape.groups, m).contiguous(at::MemoryFormat::ChannelsLast);
+  const int64_t inputs = shape.inputs / groups, outputs = shape.outputs / groups;
   std::vector<TileMatrix> result;
+  // tiles(weight of a group), group after group
+  const auto add = [&](const auto& tiles) {
+    for (int64_t g = 0; g < groups; ++g) {
+      TileMatrix matrix = tiles(full.data_ptr<float>() + g * outputs * full.stride(0));
+      if (g == 0)
+        result.push_back(std::move(matrix));
+      else
+        result.back().data.insert(result.back().data.end(), matrix.data.begin(), matrix.data.end());
+    }
+  };
   if (shape.product == kForward) {
     std::vector<int64_t> offsets;
     for (int64_t i = 0; i < shape.kernel_height; ++i)
       for (int64_t j = 0; j < shape.kernel_width; ++j) offsets.push_back(i * full.stride(2) + j * full.stride(3));
-    result.push_back(tile_matrix(values, offsets, shape.inputs, full.stride(1), shape.outputs, full.stride(0)));
+    add([&](const float* w) { return tile_matrix(w, offsets, inputs, full.stride(1), outputs, full.stride(0)); });
     return result;
   }
   for (const Class& c : classes_of(shape, full))
-    result.push_back(
-        tile_matrix(values, c.weight_offsets, shape.outputs, full.stride(0), shape.inputs, full.stride(1)));
+    add([&](const float* w) {
+      return tile_matrix(w, c.weight_offsets, outputs, full.stride(0), inputs, full.stride(1));
+    });
   return result;
 }
 
@@ -303,7 +342,13 @@ void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, con
   for (size_t i = 0; i < classes.size(); ++i) {
     const Class& c = classes[i];
     const auto count = [&](int64_t size, int64_t first) { return (size - first + shape.stride - 1) / shape.stride; };
-    const Gather rows{halves(slope), size_of(slope), count(shape.height, c.y), count(shape.width, c.x), 1, c.taps};
+    const Gather rows{halves(slope),
+                      size_of(slope),
+                      count(shape.height, c.y),
+                      count(shape.width, c.x),
+                      1,
+                      c.taps,
+                      shape.groups / merged_groups(shape)};
     if (c.taps.empty())
       of_x.slice(2, c.y, shape.height, shape.stride).slice(3, c.x, shape.width, shape.stride).zero_();
     else if (rows.rows() > 0)
@@ -360,9 +405,10 @@ at::Tensor convolution_weight_slope(const at::Tensor& given, const at::Tensor& i
   const at::Tensor slope = channels_last(given), x = channels_last(image.to(given.scalar_type()));
   const Shape shape = shape_of(kWeightSlope, x, x.size(2), x.size(3), weight, s, false);
   if (by_tiles(x, weight, s)) {
-    const at::Tensor rows = at::empty({shape.outputs, shape.kernel_height, shape.kernel_width, shape.inputs});
+    const int64_t m = merged_groups(shape), inputs = m * (shape.inputs / shape.groups);
+    const at::Tensor rows = at::empty({shape.outputs, shape.kernel_height, shape.kernel_width, inputs});
     tile_outer_product(halves(slope), shape.outputs, windows(x, shape), rows.data_ptr<float>());
-    return rows.permute({0, 3, 1, 2});
+    return parted(rows, shape.groups, m);
   }
   if (pointwise(shape) && shape.half && std::min(shape.inputs, shape.outputs) >= 16) {
     // [N H W, C]; in float32, where sums are exact enough: a bfloat16 product's result is rounded.

@@ -3,15 +3,12 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
-#include "obverse/core/vectorised.h"
+#include "obverse/layers/tile_units.h"
 
-#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__)
-#define OBVERSE_TILES 1
-#include <immintrin.h>
+#ifdef OBVERSE_TILES
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -22,12 +19,9 @@ namespace obverse {
 
 namespace {
 
-#define OBVERSE_TILE_CODE \
-  __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), optimize("O3")))
-
-constexpr int64_t kTile = 512;   // bfloat16s in a tile: 16 rows of 32, or 16 pairs of rows of 16
 constexpr int64_t kDepth = 512;  // of the products' inner dimension at a time, so that factors stay in cache
 constexpr int64_t kBlockRows = 256;
+constexpr int64_t kWide = 8;  // from here on rows of pixels make planes, of which the border is a small part
 
 bool ask_for_tiles() {
   const char* wanted = std::getenv("OBVERSE_TILES");
@@ -41,23 +35,6 @@ bool ask_for_tiles() {
   constexpr int kAskPermission = 0x1023, kTileData = 18;  // arch_prctl: the kernel saves the units' state from now on
   return syscall(SYS_arch_prctl, kAskPermission, kTileData) == 0;
 }
-
-struct alignas(64) TileConfiguration {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t bytes_a_row[16] = {};
-  uint8_t rows[16] = {};
-};
-
-// The compiler does not know what memory the units read: everything before must be written, nothing kept back.
-OBVERSE_INLINE void settle_memory() { __asm__ volatile("" ::: "memory"); }
-
-OBVERSE_TILE_CODE void begin_tiles() {
-  TileConfiguration all;
-  for (int i = 0; i < 8; ++i) all.bytes_a_row[i] = 64, all.rows[i] = 16;
-  __asm__ volatile("" ::"r"(&all) : "memory");
-  _tile_loadconfig(&all);
-}
-OBVERSE_TILE_CODE void end_tiles() { _tile_release(); }
 
 // c [32, 32] = or += a b: a two rows of tiles, `a_step` apart; b two columns of tiles, side by side.
 OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half* b, int64_t depth, float* c, bool add) {
@@ -89,46 +66,6 @@ OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half*
   _tile_stored(2, c + 512, kBytes);
   _tile_stored(3, c + 528, kBytes);
   settle_memory();
-}
-
-// 16 rows of 16 numbers become columns.
-OBVERSE_TILE_CODE __attribute__((always_inline)) inline void transpose(__m512i (&r)[16]) {
-  __m512i t[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4) {
-    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (int i = 0; i < 4; ++i) {
-    t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-    t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-    t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-    t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-  }
-  for (int i = 0; i < 4; ++i) {
-    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    r[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-    r[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-  }
-}
-
-// Of 16 bfloat16s each, pairs (a, b).
-OBVERSE_TILE_CODE __attribute__((always_inline)) inline __m512i pairs(const Half* a, const Half* b) {
-  const __m512i low =
-      a ? _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a))) : _mm512_setzero_si512();
-  const __m512i high =
-      b ? _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b))) : _mm512_setzero_si512();
-  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-
-OBVERSE_TILE_CODE __attribute__((always_inline)) inline __m256i rounded(const float* x) {
-  return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_loadu_ps(x)));
 }
 
 // A tile whose column n is weight[n column_stride + 0 .. 31], pairs of rows interleaved.
@@ -222,33 +159,8 @@ OBVERSE_TILE_CODE void pack_pairs(const Gather& a, const std::vector<Place>& pla
 
 // sums: 32 of the row's numbers, the next 32 `step` further.
 OBVERSE_TILE_CODE void write_row(const float* sums, int64_t step, const float* bias, float slope, Half* to, int64_t n) {
-  const __m512 bend = _mm512_set1_ps(slope), zero = _mm512_setzero_ps();
-  for (int64_t i = 0; i < n; i += 32, sums += step) {
-    __m512 low = _mm512_loadu_ps(sums), high = _mm512_loadu_ps(sums + 16);
-    if (bias)
-      low = _mm512_add_ps(low, _mm512_loadu_ps(bias + i)), high = _mm512_add_ps(high, _mm512_loadu_ps(bias + i + 16));
-    low = _mm512_mask_mul_ps(low, _mm512_cmp_ps_mask(low, zero, _CMP_LT_OQ), low, bend);
-    high = _mm512_mask_mul_ps(high, _mm512_cmp_ps_mask(high, zero, _CMP_LT_OQ), high, bend);
-    _mm512_storeu_si512(to + i, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
-  }
+  for (int64_t i = 0; i < n; i += 32, sums += step) write_pixel(sums, bias ? bias + i : nullptr, slope, to + i);
 }
-
-int64_t rounded_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-template <class T>
-struct Workspace {  // aligned, kept by each thread
-  T* get(size_t n) {
-    if (n > size) {
-      std::free(data);
-      size = n;
-      data = static_cast<T*>(std::aligned_alloc(64, rounded_up(static_cast<int64_t>(n * sizeof(T)), 64)));
-    }
-    return data;
-  }
-  ~Workspace() { std::free(data); }
-  T* data = nullptr;
-  size_t size = 0;
-};
 
 // Rows [begin, end), columns [left, right) of the product.
 void product_of_rows(const Gather& a, const TileMatrix& b, const Scatter& to, int64_t begin, int64_t end, int64_t left,
@@ -306,6 +218,7 @@ TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offs
 }
 
 void tile_product(const Gather& a, const TileMatrix& b, const Scatter& to) {
+  if (a.groups > 1 || a.rows_wide >= kWide) return plane_product(a, b, to);
   const int64_t blocks = rounded_up(a.rows(), 32) / 32, panels = b.columns / 32;
   if (blocks > 4 * at::get_num_threads()) {
     at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
@@ -318,6 +231,7 @@ void tile_product(const Gather& a, const TileMatrix& b, const Scatter& to) {
 }
 
 void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to) {
+  if (a.groups > 1 || a.rows_wide >= kWide) return plane_outer_product(slope, outputs, a, to);
   static thread_local Workspace<Half> factors;
   static thread_local Workspace<float> sums;
   const int64_t rows = a.rows(), columns = a.columns(), channels = a.image.channels, strips = outputs / 16;

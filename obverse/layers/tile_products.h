@@ -20,7 +20,8 @@ struct ImageSize {
 };
 
 /// Rows of a matrix, gathered from images: row (n, i, j) is, tap after tap, the channels of pixel (step i + dy, step j
-/// + dx) of image n, zeros where there is none.
+/// + dx) of image n, zeros where there is none. With groups, so many matrices side by side, each of its own run of
+/// channels (a multiple of 32) and multiplied by a matrix of its own, whose columns make a run of the result's.
 struct Gather {
   struct Tap {
     int64_t dy, dx;
@@ -29,11 +30,13 @@ struct Gather {
   ImageSize image{};
   int64_t rows_high = 0, rows_wide = 0, step = 1;
   std::vector<Tap> taps;
+  int64_t groups = 1;
   int64_t rows() const { return image.samples * rows_high * rows_wide; }
-  int64_t columns() const { return static_cast<int64_t>(taps.size()) * image.channels; }
+  int64_t columns() const { return static_cast<int64_t>(taps.size()) * image.channels / groups; }  // of a group
 };
 
-/// A matrix [rows, columns] in the order in which the units take their second factor. Both are multiples of 32.
+/// A matrix [rows, columns], or one a group, in the order in which the units take their second factor. Both are
+/// multiples of 32.
 struct TileMatrix {
   int64_t rows = 0, columns = 0;
   std::vector<Half> data;  // a tile of 32 rows by 16 columns after the other: pairs of rows interleaved
@@ -58,7 +61,7 @@ struct Scatter {
 void tile_product(const Gather& a, const TileMatrix& b, const Scatter& to);
 
 /// to [channels of slope, columns of a] float32 = sum over rows r of slope[r] times a[r]. slope: [rows of a, outputs];
-/// outputs and a's channels are multiples of 32.
+/// outputs and a's channels, those of a group where there are groups, are multiples of 32.
 void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to);
 
 }  // namespace obverse
