@@ -331,7 +331,8 @@ void product_by_tiles(const at::Tensor& x, const at::Tensor& weight, const float
                       WeightCopies* copies, const at::Tensor& y) {
   std::vector<TileMatrix> own;
   const auto slope = static_cast<float>(shape.negative_slope);
-  tile_product(windows(x, shape), arranged_tiles(weight, shape, copies, own)[0], {halves(y), size_of(y), bias, slope});
+  tile_products(
+      {{windows(x, shape), arranged_tiles(weight, shape, copies, own)[0], {halves(y), size_of(y), bias, slope}}});
 }
 
 void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, const Shape& shape, WeightCopies* copies,
@@ -339,6 +340,7 @@ void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, con
   std::vector<TileMatrix> own;
   const auto& matrices = arranged_tiles(weight, shape, copies, own);
   const std::vector<Class> classes = classes_of(shape, weight);
+  std::vector<TileProduct> products;
   for (size_t i = 0; i < classes.size(); ++i) {
     const Class& c = classes[i];
     const auto count = [&](int64_t size, int64_t first) { return (size - first + shape.stride - 1) / shape.stride; };
@@ -352,8 +354,9 @@ void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, con
     if (c.taps.empty())
       of_x.slice(2, c.y, shape.height, shape.stride).slice(3, c.x, shape.width, shape.stride).zero_();
     else if (rows.rows() > 0)
-      tile_product(rows, matrices[i], {halves(of_x), size_of(of_x), nullptr, 1, c.y, c.x, shape.stride});
+      products.push_back({rows, matrices[i], {halves(of_x), size_of(of_x), nullptr, 1, c.y, c.x, shape.stride}});
   }
+  if (!products.empty()) tile_products(products);
 }
 
 }  // namespace

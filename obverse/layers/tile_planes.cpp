@@ -10,56 +10,71 @@
 namespace obverse {
 namespace {
 
-/// A sample's pixels as the taps see them. With step s the pixels fall into s * s planes, one a remainder of (y, x);
-/// each is padded by the zeros that taps touch, and lies in blocks of 32 channels. Row (i, j) of the product is pixel
-/// i * width + j of a plane, from where each tap is a fixed distance away: 16 rows in turn are a tile as they lie. The
-/// rows between j = rows_wide and the plane's width are nobody's.
+/// A sample's pixels as the taps of some products see them. With step s the pixels fall into s * s planes, one a
+/// remainder of (y, x); each is padded by the zeros that taps touch, and lies in blocks of 32 channels. Row (i, j) of a
+/// product is pixel i * width + j of a plane, from where each tap is a fixed distance away: 16 rows in turn are a tile
+/// as they lie. The rows between j = rows_wide and the plane's width are nobody's.
 struct Planes {
-  struct Plane {
-    int64_t y, x;  // remainders
-  };
-  int64_t top = 0, left = 0;      // of the plane's first pixel, in steps
-  int64_t height = 0, width = 0;  // in pixels of a plane
-  int64_t rows = 0;               // of the product, in multiples of 32
-  int64_t pixels = 0;             // a plane has, with those that only nobody's rows reach
-  int64_t blocks = 0;             // of 32 channels
-  std::vector<Plane> planes;
-  std::vector<int64_t> plane_of, distance;  // of each tap
+  const Half* from;
+  ImageSize image;
+  int64_t step, blocks;                 // of 32 channels
+  int64_t top = 0, left = 0;            // of a plane's first pixel, in steps
+  int64_t height = 0, width = 0;        // in pixels of a plane
+  int64_t rows = 0;                     // of a product, in multiples of 32
+  int64_t pixels = 0;                   // a plane has, with those that only nobody's rows reach
+  std::vector<Gather::Tap> remainders;  // of each plane
+  bool as_it_lies = true;               // the image itself is the plane
 
-  explicit Planes(const Gather& a) : blocks(a.image.channels / 32) {
-    int64_t bottom = 0, right = 0;
-    std::vector<std::pair<int64_t, int64_t>> steps;
-    for (size_t t = 0; t < a.taps.size(); ++t) {
-      const int64_t y = remainder(a.taps[t].dy, a.step), x = remainder(a.taps[t].dx, a.step);
-      const auto found =
-          std::find_if(planes.begin(), planes.end(), [&](const Plane& p) { return p.y == y && p.x == x; });
-      plane_of.push_back(found - planes.begin());
-      if (found == planes.end()) planes.push_back({y, x});
-      steps.emplace_back((a.taps[t].dy - y) / a.step, (a.taps[t].dx - x) / a.step);
-      if (t == 0) std::tie(top, left) = std::tie(bottom, right) = steps[0];
-      top = std::min(top, steps[t].first), bottom = std::max(bottom, steps[t].first);
-      left = std::min(left, steps[t].second), right = std::max(right, steps[t].second);
+  explicit Planes(const std::vector<const Gather*>& all)
+      : from(all[0]->from), image(all[0]->image), step(all[0]->step), blocks(image.channels / 32) {
+    int64_t bottom = 0, right = 0, rows_high = 0, rows_wide = 0;
+    bool first = true;
+    for (const Gather* a : all) {
+      for (const Gather::Tap& tap : a->taps) {
+        if (plane_of(tap) == remainders.size()) remainders.push_back(remainder(tap));
+        const Gather::Tap at = steps(tap);
+        if (first) top = bottom = at.dy, left = right = at.dx, first = false;
+        top = std::min(top, at.dy), bottom = std::max(bottom, at.dy);
+        left = std::min(left, at.dx), right = std::max(right, at.dx);
+      }
+      rows_high = std::max(rows_high, a->rows_high), rows_wide = std::max(rows_wide, a->rows_wide);
     }
-    height = a.rows_high + bottom - top, width = a.rows_wide + right - left;
-    for (const auto& [y, x] : steps) distance.push_back((y - top) * width + x - left);
-    rows = rounded_up((a.rows_high - 1) * width + a.rows_wide, 32);
+    height = rows_high + bottom - top, width = rows_wide + right - left;
+    rows = rounded_up((rows_high - 1) * width + rows_wide, 32);
     pixels = rounded_up((bottom - top) * width + right - left + rows + 1, 2);  // an even number, and one more: pairs
+    as_it_lies = step == 1 && top == 0 && left == 0 && height == image.height && width == image.width &&
+                 height == rows_high && width == rows_wide && rows == height * width;
   }
-  static int64_t remainder(int64_t n, int64_t of) { return ((n % of) + of) % of; }
-  int64_t count() const { return static_cast<int64_t>(planes.size()) * blocks; }
-  int64_t block(int64_t plane, int64_t channel_block) const { return (plane * blocks + channel_block) * pixels; }
+  // A tap's plane, and from a product's row to its pixel there.
+  size_t plane_of(const Gather::Tap& tap) const {
+    const Gather::Tap r = remainder(tap);
+    size_t i = 0;
+    while (i < remainders.size() && (remainders[i].dy != r.dy || remainders[i].dx != r.dx)) ++i;
+    return i;
+  }
+  int64_t distance(const Gather::Tap& tap) const { return (steps(tap).dy - top) * width + steps(tap).dx - left; }
+  int64_t sample() const { return image.height * image.width * image.channels; }
+
+ private:
+  Gather::Tap remainder(const Gather::Tap& t) const {
+    return {((t.dy % step) + step) % step, ((t.dx % step) + step) % step};
+  }
+  Gather::Tap steps(const Gather::Tap& t) const {
+    const Gather::Tap r = remainder(t);
+    return {(t.dy - r.dy) / step, (t.dx - r.dx) / step};
+  }
 };
 
-// Block `b` of a plane of sample n.
-OBVERSE_TILE_CODE void fill_plane(const Gather& a, const Planes& p, int64_t n, int64_t plane, int64_t b, Half* to) {
-  const ImageSize& image = a.image;
+// Channels 32 block.. of a plane of sample n.
+OBVERSE_TILE_CODE void fill_plane(const Planes& p, int64_t n, size_t plane, int64_t block, Half* to) {
+  const ImageSize& image = p.image;
   const __m512i nothing = _mm512_setzero_si512();
   for (int64_t i = 0; i < p.height; ++i) {
-    const int64_t y = (i + p.top) * a.step + p.planes[plane].y;
+    const int64_t y = (i + p.top) * p.step + p.remainders[plane].dy;
     const bool outside = y < 0 || y >= image.height;
-    const Half* row = a.from + ((n * image.height + y) * image.width) * image.channels + 32 * b;
+    const Half* row = p.from + n * p.sample() + (outside ? 0 : y) * image.width * image.channels + 32 * block;
     for (int64_t j = 0; j < p.width; ++j, to += 32) {
-      const int64_t x = (j + p.left) * a.step + p.planes[plane].x;
+      const int64_t x = (j + p.left) * p.step + p.remainders[plane].dx;
       const bool empty = outside || x < 0 || x >= image.width;
       _mm512_store_si512(to, empty ? nothing : _mm512_loadu_si512(row + x * image.channels));
     }
@@ -67,24 +82,27 @@ OBVERSE_TILE_CODE void fill_plane(const Gather& a, const Planes& p, int64_t n, i
   for (int64_t left = p.pixels - p.height * p.width; left > 0; --left, to += 32) _mm512_store_si512(to, nothing);
 }
 
-// c [32, 32] = a b: a: 32 rows of 32 numbers for each distance in halves, b two columns of tiles, side by side.
-OBVERSE_TILE_CODE void multiply_rows(const Half* a, const int64_t* distances, const Half* b, int64_t depth, float* c) {
+// c [32, 32] = a b: a: for each distance in halves 32 numbers of 32 rows, `step` apart; b two columns of tiles, side by
+// side.
+OBVERSE_TILE_CODE void multiply_rows(const Half* a, int64_t step, const std::vector<int64_t>& distances, const Half* b,
+                                     float* c) {
   constexpr int64_t kBytes = 128;
   settle_memory();
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (int64_t k = 0; k < depth; ++k, b += 2 * kTile) {
-    const Half* rows = a + distances[k];
+  for (const int64_t distance : distances) {
+    const Half* rows = a + distance;
     _tile_loadd(6, b, 64);
-    _tile_loadd(4, rows, 64);
+    _tile_loadd(4, rows, 2 * step);
     _tile_loadd(7, b + kTile, 64);
     _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(5, rows + kTile, 64);
+    _tile_loadd(5, rows + 16 * step, 2 * step);
     _tile_dpbf16ps(1, 4, 7);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
+    b += 2 * kTile;
   }
   _tile_stored(0, c, kBytes);
   _tile_stored(1, c + 16, kBytes);
@@ -93,10 +111,10 @@ OBVERSE_TILE_CODE void multiply_rows(const Half* a, const int64_t* distances, co
   settle_memory();
 }
 
-// Sums of 32 rows from `row` on to their pixels; column: of the product.
-OBVERSE_TILE_CODE void write_rows(const float* sums, const Gather& a, const Planes& p, const Scatter& to, int64_t n,
+// Sums of 32 rows from `row` on to their pixels; column: of all groups' columns.
+OBVERSE_TILE_CODE void write_rows(const float* sums, const Gather& a, const Scatter& to, int64_t plane_width, int64_t n,
                                   int64_t row, int64_t column) {
-  int64_t i = row / p.width, j = row % p.width;
+  int64_t i = row / plane_width, j = row % plane_width;
   const float* bias = to.bias ? to.bias + column : nullptr;
   for (int64_t r = 0; r < 32 && i < a.rows_high; ++r) {
     if (j < a.rows_wide) {
@@ -104,83 +122,104 @@ OBVERSE_TILE_CODE void write_rows(const float* sums, const Gather& a, const Plan
       write_pixel(sums + 32 * r, bias, to.negative_slope,
                   to.to + ((n * to.image.height + y) * to.image.width + x) * to.image.channels + column);
     }
-    if (++j == p.width) j = 0, ++i;
+    if (++j == plane_width) j = 0, ++i;
   }
 }
 
+// One of the products, in terms of planes.
 struct PlaneProduct {
-  const Gather& a;
-  const TileMatrix& b;
-  const Scatter& to;
-  Planes p{a};
-  int64_t blocks = p.blocks / a.groups, depth = static_cast<int64_t>(a.taps.size()) * blocks, panels = b.columns / 32;
-  std::vector<int64_t> distances = [this] {  // from a plane's first pixel, in halves, tap after tap
-    std::vector<int64_t> result;
-    for (size_t t = 0; t < a.taps.size(); ++t)
-      for (int64_t k = 0; k < blocks; ++k) result.push_back(32 * (p.block(p.plane_of[t], k) + p.distance[t]));
-    return result;
-  }();
+  const TileProduct& of;
+  int64_t panels;                  // 32 columns each, of all groups
+  std::vector<int64_t> distances;  // in halves, tap after tap, block after block of a group's channels
 
-  void fill(int64_t n, int64_t which, Half* planes) const {
-    fill_plane(a, p, n, which / p.blocks, which % p.blocks, planes + 32 * which * p.pixels);
+  PlaneProduct(const TileProduct& product, const Planes& p)
+      : of(product), panels(product.a.groups * product.b.columns / 32) {
+    for (const Gather::Tap& tap : of.a.taps)
+      for (int64_t k = 0; k < p.blocks / of.a.groups; ++k) {
+        const auto plane = static_cast<int64_t>(p.plane_of(tap));
+        distances.push_back(p.as_it_lies ? 32 * k : 32 * ((plane * p.blocks + k) * p.pixels + p.distance(tap)));
+      }
   }
-  // Of sample n, whose planes these are, 32 columns.
-  OBVERSE_TILE_CODE void multiply(int64_t n, const Half* planes, int64_t group, int64_t panel) const {
+  // Of sample n, whose planes these are, a panel.
+  OBVERSE_TILE_CODE void multiply(const Planes& p, int64_t n, const Half* planes, int64_t panel) const {
     alignas(64) float c[1024];
-    const Half* second = b.data.data() + (group * panels + panel) * depth * 2 * kTile;
+    const int64_t group = panel * of.a.groups / panels, block = group * p.blocks / of.a.groups;
+    const Half* second = of.b.data.data() + panel * static_cast<int64_t>(distances.size()) * 2 * kTile;
+    const Half* first = planes + 32 * block * (p.as_it_lies ? 1 : p.pixels);
+    const int64_t step = p.as_it_lies ? p.image.channels : 32;
     for (int64_t row = 0; row < p.rows; row += 32) {
-      multiply_rows(planes + 32 * (p.block(0, group * blocks) + row), distances.data(), second, depth, c);
-      write_rows(c, a, p, to, n, row, group * b.columns + 32 * panel);
+      multiply_rows(first + row * step, step, distances, second, c);
+      write_rows(c, of.a, of.to, p.width, n, row, 32 * panel);
     }
   }
 };
 
-// Pairs of pixels (0, 1), (2, 3), ... or, one further, (1, 2), (3, 4), ...: 16 channels of both in turn, twice.
-OBVERSE_TILE_CODE void interleave(const Half* plane, int64_t count, Half* to) {
-  for (int64_t q = 0; q < count; ++q, plane += 64, to += 64) {
-    _mm512_store_si512(to, pairs(plane, plane + 32));
-    _mm512_store_si512(to + 32, pairs(plane + 16, plane + 48));
+template <class F>
+void parallel(int64_t count, const F& f) {  // f(begin, end)
+  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    begin_tiles();
+    f(begin, end);
+    end_tiles();
+  });
+}
+
+// Pairs of pixels (0, 1), (2, 3), ...: 16 channels of both in turn, twice.
+OBVERSE_TILE_CODE void interleave(const Half* plane, int64_t step, int64_t count, Half* to) {
+  for (int64_t q = 0; q < count; ++q, plane += 2 * step, to += 64) {
+    _mm512_store_si512(to, pairs(plane, plane + step));
+    _mm512_store_si512(to + 32, pairs(plane + 16, plane + step + 16));
   }
 }
 
 // Outputs 16 strip.. of a sample's slope as first factors of an outer product, zeros in rows that are nobody's.
 OBVERSE_TILE_CODE void fill_slope(const Half* slope, int64_t outputs, const Gather& a, const Planes& p, int64_t strip,
                                   Half* to) {
+  const Half* at = slope + 16 * strip;
   int64_t i = 0, j = 0;
   const auto next = [&]() -> const Half* {
-    const bool somebodys = i < a.rows_high && j < a.rows_wide;
-    const Half* at = somebodys ? slope + (i * a.rows_wide + j) * outputs + 16 * strip : nullptr;
+    const bool somebodys = j < a.rows_wide && i < a.rows_high;
+    const Half* const pixel = somebodys ? at : nullptr;
+    if (somebodys) at += outputs;
     if (++j == p.width) j = 0, ++i;
-    return at;
+    return pixel;
   };
   __m512i r[16];
   for (int64_t row = 0; row < p.rows; row += 32, to += kTile) {
     for (__m512i& both : r) {
-      const Half *even = next(), *odd = next();
-      both = pairs(even, odd);
+      const Half* const even = next();
+      both = pairs(even, next());
     }
     transpose(r);
     for (int k = 0; k < 16; ++k) _mm512_store_si512(to + 32 * k, r[k]);
   }
 }
 
-// c [32, 32] += a b: a two rows of tiles, `a_step` apart; b: pairs of 32 channels.
-OBVERSE_TILE_CODE void multiply_pairs(const Half* a, int64_t a_step, const Half* b, int64_t depth, float* c) {
+// Factors of several samples, as far apart as `first_size` and `second_size` say.
+struct Factors {
+  const Half *first, *second;
+  int64_t first_size, second_size, samples, depth;
+};
+
+// c [32, 32] += a b: a two rows of tiles, the second after the first; b: pairs of 32 channels.
+OBVERSE_TILE_CODE void multiply_pairs(const Factors& f, float* c) {
   constexpr int64_t kBytes = 128;
   settle_memory();
   _tile_loadd(0, c, kBytes);
   _tile_loadd(1, c + 16, kBytes);
   _tile_loadd(2, c + 512, kBytes);
   _tile_loadd(3, c + 528, kBytes);
-  for (int64_t k = 0; k < depth; ++k, a += kTile, b += 2 * kTile) {
-    _tile_loadd(6, b, kBytes);
-    _tile_loadd(4, a, 64);
-    _tile_loadd(7, b + 32, kBytes);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(5, a + a_step, 64);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+  for (int64_t n = 0; n < f.samples; ++n) {
+    const Half *a = f.first + n * f.first_size, *b = f.second + n * f.second_size;
+    for (int64_t k = 0; k < f.depth; ++k, a += kTile, b += 2 * kTile) {
+      _tile_loadd(6, b, kBytes);
+      _tile_loadd(4, a, 64);
+      _tile_loadd(7, b + 32, kBytes);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(5, a + f.depth * kTile, 64);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+    }
   }
   _tile_stored(0, c, kBytes);
   _tile_stored(1, c + 16, kBytes);
@@ -189,82 +228,118 @@ OBVERSE_TILE_CODE void multiply_pairs(const Half* a, int64_t a_step, const Half*
   settle_memory();
 }
 
-template <class F>
-void parallel(int64_t count, const F& f) {
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-    begin_tiles();
-    for (int64_t i = begin; i < end; ++i) f(i);
-    end_tiles();
-  });
-}
+/// Some channels and outputs of an outer product, computed by one thread from beginning to end: factors stay in its
+/// cache.
+struct OuterProduct {
+  const Half* slope;
+  int64_t outputs;
+  const Gather& a;
+  const Planes& p;
+  int64_t blocks = p.blocks / a.groups, strips = outputs / a.groups / 16;  // of a group
+
+  // Blocks of channels [first_block, last_block) of all groups', strips [first_strip, last_strip) of their groups'
+  // outputs, to `to` [outputs, columns].
+  void compute(int64_t first_block, int64_t last_block, int64_t first_strip, int64_t last_strip, float* to) const {
+    static thread_local Workspace<Half> plane, firsts, seconds;
+    static thread_local Workspace<float> sums;
+    constexpr int64_t kRows = 1024;  // at a time
+    const auto taps = static_cast<int64_t>(a.taps.size()), planes = static_cast<int64_t>(p.remainders.size());
+    const int64_t most = std::min(std::max<int64_t>(1, kRows / p.rows), p.image.samples), depth = p.rows / 32;
+    const int64_t first_group = first_block / blocks, last_group = (last_block - 1) / blocks + 1;
+    const int64_t count = last_strip - first_strip, strip_size = depth * kTile;
+    Factors f{nullptr, nullptr, (last_group - first_group) * count * strip_size, 2 * planes * 32 * p.pixels, 0, depth};
+    Half *const first = firsts.get(most * f.first_size), *const second = seconds.get(most * f.second_size);
+    const int64_t size = (last_block - first_block) * taps * count * 512;
+    float* const c = sums.get(size);
+    std::fill_n(c, size, 0.0F);
+    for (int64_t begin = 0; begin < p.image.samples; begin += most) {
+      f.samples = std::min(most, p.image.samples - begin);
+      for (int64_t n = 0; n < f.samples; ++n)
+        for (int64_t g = first_group; g < last_group; ++g)
+          for (int64_t s = 0; s < count; ++s)
+            fill_slope(slope + (begin + n) * a.rows_high * a.rows_wide * outputs, outputs, a, p,
+                       g * strips + first_strip + s,
+                       first + n * f.first_size + ((g - first_group) * count + s) * strip_size);
+      for (int64_t block = first_block; block < last_block; ++block) {
+        for (int64_t n = 0; n < f.samples; ++n)
+          for (int64_t i = 0; i < planes; ++i)
+            fill_pairs(begin + n, i, block, plane, second + n * f.second_size + 2 * i * 32 * p.pixels);
+        for (int64_t t = 0; t < taps; ++t) {
+          const int64_t distance = p.as_it_lies ? 0 : p.distance(a.taps[t]);
+          const auto plane_of_tap = static_cast<int64_t>(p.plane_of(a.taps[t]));
+          f.second = second + (2 * plane_of_tap + distance % 2) * 32 * p.pixels + 64 * (distance / 2);
+          for (int64_t s = 0; s < count; s += 2) {
+            f.first = first + ((block / blocks - first_group) * count + s) * strip_size;
+            multiply_pairs(f, c + (((block - first_block) * taps + t) * count + s) * 512);
+          }
+        }
+      }
+    }
+    for (int64_t block = first_block; block < last_block; ++block)
+      for (int64_t t = 0; t < taps; ++t)
+        for (int64_t o = 0; o < 16 * count; ++o)
+          std::copy_n(c + (((block - first_block) * taps + t) * count * 16 + o) * 32, 32,
+                      to + ((block / blocks * strips + first_strip) * 16 + o) * taps * blocks * 32 +
+                          (t * blocks + block % blocks) * 32);
+  }
+
+ private:
+  // Pairs from the first pixel on; after them pairs from the second, where a tap is an odd distance away.
+  void fill_pairs(int64_t n, int64_t which, int64_t block, Workspace<Half>& plane, Half* to) const {
+    if (p.as_it_lies) return interleave(p.from + n * p.sample() + 32 * block, p.image.channels, p.rows / 2, to);
+    Half* pixels = plane.get(32 * p.pixels);
+    fill_plane(p, n, which, block, pixels);
+    interleave(pixels, 32, p.pixels / 2, to);
+    interleave(pixels + 32, 32, p.pixels / 2 - 1, to + 32 * p.pixels);
+  }
+};
 
 }  // namespace
 
-void plane_product(const Gather& a, const TileMatrix& b, const Scatter& to) {
-  const PlaneProduct product{a, b, to};
-  const int64_t samples = a.image.samples, planes = product.p.count(), size = 32 * product.p.pixels * planes;
-  if (samples >= 4 * at::get_num_threads()) {
-    parallel(samples, [&](int64_t n) {
+void plane_products(const std::vector<TileProduct>& products) {
+  std::vector<const Gather*> gathers;
+  for (const TileProduct& product : products) gathers.push_back(&product.a);
+  const Planes p(gathers);
+  std::vector<PlaneProduct> parts;
+  for (const TileProduct& product : products) parts.emplace_back(product, p);
+  const int64_t count = static_cast<int64_t>(p.remainders.size()) * p.blocks, size = 32 * p.pixels * count;
+  const auto fill = [&](int64_t n, int64_t i, Half* planes) {
+    fill_plane(p, n, i / p.blocks, i % p.blocks, planes + 32 * i * p.pixels);
+  };
+  if (p.image.samples >= 4 * at::get_num_threads()) {
+    parallel(p.image.samples, [&](int64_t begin, int64_t end) {
       static thread_local Workspace<Half> own;
-      Half* pixels = own.get(size);
-      for (int64_t i = 0; i < planes; ++i) product.fill(n, i, pixels);
-      for (int64_t i = 0; i < a.groups * product.panels; ++i)
-        product.multiply(n, pixels, i / product.panels, i % product.panels);
+      Half* const planes = p.as_it_lies ? nullptr : own.get(size);
+      for (int64_t n = begin; n < end; ++n) {
+        for (int64_t i = 0; planes && i < count; ++i) fill(n, i, planes);
+        for (const PlaneProduct& part : parts)
+          for (int64_t i = 0; i < part.panels; ++i) part.multiply(p, n, planes ? planes : p.from + n * p.sample(), i);
+      }
     });
     return;
   }
   static thread_local Workspace<Half> shared;  // a few samples: each is shared
-  Half* pixels = shared.get(size);
-  for (int64_t n = 0; n < samples; ++n) {
-    parallel(planes, [&](int64_t i) { product.fill(n, i, pixels); });
-    parallel(a.groups * product.panels,
-             [&](int64_t i) { product.multiply(n, pixels, i / product.panels, i % product.panels); });
+  Half* const planes = p.as_it_lies ? nullptr : shared.get(size);
+  for (int64_t n = 0; n < p.image.samples; ++n) {
+    if (planes)
+      parallel(count, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) fill(n, i, planes);
+      });
+    parallel(parts[0].panels, [&](int64_t begin, int64_t end) {
+      for (const PlaneProduct& part : parts)
+        for (int64_t i = begin; i < end; ++i) part.multiply(p, n, planes ? planes : p.from + n * p.sample(), i);
+    });
   }
 }
 
 void plane_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to) {
-  static thread_local Workspace<Half> firsts, seconds;
-  static thread_local Workspace<float> sums;
-  const Planes p(a);
-  const int64_t taps = static_cast<int64_t>(a.taps.size()), planes = p.count(), depth = p.rows / 32;
-  const int64_t blocks = p.blocks / a.groups, outputs_a_group = outputs / a.groups, strips = outputs / 16;
-  constexpr int64_t kRows = 1024;  // at a time, so that factors stay in cache
-  const int64_t most = std::max<int64_t>(1, kRows / p.rows), panels = a.groups * taps * blocks;
-  const int64_t first_size = strips * depth * kTile, pairs_size = 32 * p.pixels, second_size = 2 * planes * pairs_size;
-  Half *first = firsts.get(most * first_size), *second = seconds.get(most * second_size);
-  float* c = sums.get(outputs_a_group * panels * 32);  // 32 columns after the other, group after group
-  std::fill_n(c, outputs_a_group * panels * 32, 0.0F);
-  for (int64_t begin = 0; begin < a.image.samples; begin += most) {
-    const int64_t count = std::min(most, a.image.samples - begin);
-    parallel(count * (strips + planes), [&](int64_t i) {
-      const int64_t n = i / (strips + planes), part = i % (strips + planes);
-      if (part < strips)
-        return fill_slope(slope + (begin + n) * a.rows_high * a.rows_wide * outputs, outputs, a, p, part,
-                          first + n * first_size + part * depth * kTile);
-      static thread_local Workspace<Half> plane;
-      Half *pixels = plane.get(32 * p.pixels), *even = second + n * second_size + 2 * (part - strips) * pairs_size;
-      fill_plane(a, p, begin + n, (part - strips) / p.blocks, (part - strips) % p.blocks, pixels);
-      interleave(pixels, p.pixels / 2, even);
-      interleave(pixels + 32, p.pixels / 2 - 1, even + pairs_size);
-    });
-    parallel(panels, [&](int64_t i) {
-      const int64_t group = i / (taps * blocks), tap = i / blocks % taps, block = group * blocks + i % blocks;
-      const int64_t odd = p.distance[tap] % 2, pair = p.distance[tap] / 2;
-      const Half* b = second + (2 * (p.plane_of[tap] * p.blocks + block) + odd) * pairs_size + 64 * pair;
-      for (int64_t s = 0; s < outputs_a_group / 16; s += 2)
-        for (int64_t n = 0; n < count; ++n)
-          multiply_pairs(first + n * first_size + (group * outputs_a_group / 16 + s) * depth * kTile, depth * kTile,
-                         b + n * second_size, depth, c + 32 * outputs_a_group * i + 512 * s);
-    });
-  }
-  at::parallel_for(0, outputs, 16, [&](int64_t from, int64_t last) {
-    for (int64_t o = from; o < last; ++o) {
-      const int64_t group = o / outputs_a_group, columns = taps * blocks;
-      for (int64_t k = 0; k < columns; ++k)
-        std::copy_n(c + 32 * (outputs_a_group * (group * columns + k) + o % outputs_a_group), 32,
-                    to + 32 * (o * columns + k));
-    }
-  });
+  const Planes p({&a});
+  const OuterProduct product{slope, outputs, a, p};
+  if (p.blocks >= at::get_num_threads())
+    parallel(p.blocks, [&](int64_t begin, int64_t end) { product.compute(begin, end, 0, product.strips, to); });
+  else
+    parallel(product.strips / 2,
+             [&](int64_t begin, int64_t end) { product.compute(0, p.blocks, 2 * begin, 2 * end, to); });
 }
 
 }  // namespace obverse

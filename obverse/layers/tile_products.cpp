@@ -217,17 +217,23 @@ TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offs
   return result;
 }
 
-void tile_product(const Gather& a, const TileMatrix& b, const Scatter& to) {
-  if (a.groups > 1 || a.rows_wide >= kWide) return plane_product(a, b, to);
+static void tile_product(const TileProduct& product) {
+  const auto& [a, b, to] = product;
   const int64_t blocks = rounded_up(a.rows(), 32) / 32, panels = b.columns / 32;
   if (blocks > 4 * at::get_num_threads()) {
-    at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, blocks, 1, [&, &a = a, &b = b, &to = to](int64_t begin, int64_t end) {
       product_of_rows(a, b, to, 32 * begin, std::min(32 * end, a.rows()), 0, b.columns);
     });
   } else {  // a few pixels: reading the weights is the work, and is shared
-    at::parallel_for(0, panels, 1,
-                     [&](int64_t begin, int64_t end) { product_of_rows(a, b, to, 0, a.rows(), 32 * begin, 32 * end); });
+    at::parallel_for(0, panels, 1, [&, &a = a, &b = b, &to = to](int64_t begin, int64_t end) {
+      product_of_rows(a, b, to, 0, a.rows(), 32 * begin, 32 * end);
+    });
   }
+}
+
+void tile_products(const std::vector<TileProduct>& products) {
+  if (products[0].a.groups > 1 || products[0].a.rows_wide >= kWide) return plane_products(products);
+  for (const TileProduct& product : products) tile_product(product);
 }
 
 void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to) {
@@ -268,7 +274,7 @@ void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, flo
 
 bool tiles_available() { return false; }
 TileMatrix tile_matrix(const float*, const std::vector<int64_t>&, int64_t, int64_t, int64_t, int64_t) { return {}; }
-void tile_product(const Gather&, const TileMatrix&, const Scatter&) {}
+void tile_products(const std::vector<TileProduct>&) {}
 void tile_outer_product(const Half*, int64_t, const Gather&, float*) {}
 
 #endif

@@ -57,8 +57,15 @@ struct Scatter {
   int64_t y = 0, x = 0, step = 1;
 };
 
-/// to = rows of `a` times b.
-void tile_product(const Gather& a, const TileMatrix& b, const Scatter& to);
+/// Rows of `a` times b, to pixels.
+struct TileProduct {
+  Gather a;
+  const TileMatrix& b;
+  Scatter to;
+};
+
+/// Products that gather from one image with the same step and groups, so that it is read once.
+void tile_products(const std::vector<TileProduct>& products);
 
 /// to [channels of slope, columns of a] float32 = sum over rows r of slope[r] times a[r]. slope: [rows of a, outputs];
 /// outputs and a's channels, those of a group where there are groups, are multiples of 32.

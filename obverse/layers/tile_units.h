@@ -104,8 +104,8 @@ OBVERSE_TILE_CODE __attribute__((always_inline)) inline void write_pixel(const f
   _mm512_storeu_si512(to, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
 }
 
-/// tile_product and tile_outer_product where rows are wide or channels in groups: from planes of padded pixels.
-void plane_product(const Gather& a, const TileMatrix& b, const Scatter& to);
+/// tile_products and tile_outer_product where rows are wide or channels in groups: from planes of padded pixels.
+void plane_products(const std::vector<TileProduct>& products);
 void plane_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to);
 
 }  // namespace obverse
