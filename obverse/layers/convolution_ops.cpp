@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "obverse/core/autograd.h"
+#include "obverse/layers/bias_unit.h"
 #include "obverse/layers/convolution.h"
 #include "obverse/layers/fused_node.h"
 #include "obverse/layers/leaky.h"
@@ -28,24 +29,33 @@ Tensor input_slope(const Tensor& slope, const Tensor& weight, int64_t height, in
                    const Copies& copies);
 Tensor weight_slope(const Tensor& slope, const Tensor& x, const Tensor& weight, const Strides& s);
 
+// The derivative of leaky(w * x + bias) with respect to x, and to the bias's factor a sample.
+std::pair<Tensor, Tensor> slopes_with_unit(const Tensor& given, const Tensor& weight, const Tensor& bias,
+                                           at::IntArrayRef size, const Tensor& y, double negative_slope,
+                                           const Strides& s, const Copies& copies);
+
 struct ProductNode : OwnNode {
   ProductNode(const Variables& inputs, const Strides& how, Copies of, const Tensor& output, double slope)
-      : OwnNode(inputs), s(how), copies(std::move(of)), negative_slope(slope) {
-    if (slope != 1) y = output.detach();
-  }
-  Variables slopes(const Variables& v, const Variables& given) override {  // x, weight, bias
-    const Tensor& x = v[0];
-    Tensor d = given[0], of_bias;
-    if (y.defined()) {
+      : OwnNode(inputs), s(how), copies(std::move(of)), y(output.detach()), negative_slope(slope) {}
+  Variables slopes(const Variables& v, const Variables& given) override {  // x, weight, bias, unit
+    const Tensor &x = v[0], &weight = v[1];
+    if (wanted(3) && !wanted(1) && !wanted(2)) {
+      const auto [of_x, of_unit] =
+          slopes_with_unit(given[0], weight, v[2], x.sizes().slice(2), y, negative_slope, s, copies);
+      return {of_x, Tensor(), Tensor(), of_unit};
+    }
+    Tensor d = given[0], sums;  // before the leaky unit, and over pixels
+    if (negative_slope != 1) {
       if (wanted(2) && !c10::GradMode::is_enabled())
-        std::tie(d, of_bias) = leaky_slope_and_sum(d, y, negative_slope);
+        std::tie(d, sums) = leaky_slope_and_sum(d, y, negative_slope);
       else
         d = leaky_slope(d, y, negative_slope);
     }
-    if (wanted(2) && !of_bias.defined())
-      of_bias = d.sum({0, 2, 3}, /*keepdim=*/false, d.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-    return {wanted(0) ? input_slope(d, v[1], x.size(2), x.size(3), s, copies) : Tensor(),
-            wanted(1) ? weight_slope(d, x, v[1], s) : Tensor(), of_bias};
+    if ((wanted(2) || wanted(3)) && !sums.defined())
+      sums = d.sum({2, 3}, /*keepdim=*/false, d.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+    return {wanted(0) ? input_slope(d, weight, x.size(2), x.size(3), s, copies) : Tensor(),
+            wanted(1) ? weight_slope(d, x, weight, s) : Tensor(), wanted(2) ? sums.sum(0) : Tensor(),
+            wanted(3) ? sums.matmul(v[2]) : Tensor()};
   }
   void release_variables() override {
     OwnNode::release_variables();
@@ -54,6 +64,48 @@ struct ProductNode : OwnNode {
   Strides s;
   Copies copies;
   Tensor y;  // of which the sign is needed
+  double negative_slope;
+};
+
+struct UnitSlopesNode : OwnNode {
+  UnitSlopesNode(const Variables& inputs, const Strides& how, Copies of, const Tensor& output, double slope,
+                 const Tensor& masked, const Tensor& sums_over_pixels)
+      : OwnNode(inputs),
+        s(how),
+        copies(std::move(of)),
+        y(output),
+        d(masked),
+        sums(sums_over_pixels),
+        negative_slope(slope) {}
+  Variables slopes(const Variables& v, const Variables& given) override {  // given, weight, bias
+    const Tensor &of_x = given[0], &of_unit = given[1], &weight = v[1], &bias = v[2];
+    if (c10::GradMode::is_enabled()) std::tie(d, sums) = masked_and_sums(v[0], y, negative_slope);
+    Tensor of_given;
+    if (wanted(0)) {
+      of_given = of_x.defined() ? product(of_x, weight, {}, s, copies) : at::zeros_like(y);
+      if (!of_unit.defined())
+        of_given = leaky_slope(of_given, y, negative_slope);
+      else if (c10::GradMode::is_enabled())
+        of_given = leaky_slope(of_given + at::outer(of_unit, bias).unsqueeze(2).unsqueeze(3).to(y.scalar_type()), y,
+                               negative_slope);
+      else
+        of_given = leaky_slope_of_sum(of_given, of_unit, bias, y, negative_slope);
+    }
+    return {of_given, wanted(1) && of_x.defined() ? weight_slope(d, of_x, weight, s) : Tensor(),
+            wanted(2) && of_unit.defined() ? of_unit.matmul(sums) : Tensor()};
+  }
+  static std::pair<Tensor, Tensor> masked_and_sums(const Tensor& given, const Tensor& y, double negative_slope) {
+    if (!c10::GradMode::is_enabled()) return leaky_slope_and_sum(given, y, negative_slope);
+    const Tensor d = leaky_slope(given, y, negative_slope);
+    return {d, d.sum({2, 3}, /*keepdim=*/false, d.scalar_type() == at::kDouble ? at::kDouble : at::kFloat)};
+  }
+  void release_variables() override {
+    OwnNode::release_variables();
+    y.reset(), d.reset(), sums.reset();
+  }
+  Strides s;
+  Copies copies;
+  Tensor y, d, sums;
   double negative_slope;
 };
 
@@ -86,8 +138,21 @@ Tensor product(const Tensor& x, const Tensor& weight, const Finish& finish, cons
                                    s.padding, 1, s.groups);
     return finish.negative_slope == 1 ? sums : leaky(sums, finish.negative_slope);
   });
-  record<ProductNode>({x, weight, bias}, {y}, s, copies, y, finish.negative_slope);
+  record<ProductNode>({x, weight, bias, bias.defined() ? BiasUnit::current() : Tensor()}, {y}, s, copies, y,
+                      finish.negative_slope);
   return y;
+}
+
+std::pair<Tensor, Tensor> slopes_with_unit(const Tensor& given, const Tensor& weight, const Tensor& bias,
+                                           at::IntArrayRef size, const Tensor& y, double negative_slope,
+                                           const Strides& s, const Copies& copies) {
+  Tensor d, sums;
+  const auto result = without_grad([&] {
+    std::tie(d, sums) = UnitSlopesNode::masked_and_sums(given, y, negative_slope);
+    return std::pair(input_slope(d, weight, size[0], size[1], s, copies), sums.matmul(bias));
+  });
+  record<UnitSlopesNode>({given, weight, bias}, {result.first, result.second}, s, copies, y, negative_slope, d, sums);
+  return result;
 }
 
 Tensor input_slope(const Tensor& slope, const Tensor& weight, int64_t height, int64_t width, const Strides& s,

@@ -221,7 +221,7 @@ bool pointwise(const Shape& s) {
   return s.kernel_height == 1 && s.kernel_width == 1 && s.stride == 1 && s.padding == 0 && s.groups == 1;
 }
 
-constexpr int64_t kWide = 8;  // from here on oneDNN's own kernel for the product is the faster one
+constexpr int64_t kWide = 8;  // from here on oneDNN's own kernel for the product is the faster one, but for groups
 
 // So many groups, with zeros between them, make one of 32 channels or a multiple. 0: too many.
 int64_t merged_groups(int64_t groups, int64_t inputs, int64_t outputs) {
@@ -372,7 +372,7 @@ at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight
   shape.negative_slope = finish.negative_slope;
   const at::Tensor y = empty_image(shape.samples, shape.outputs, shape.out_height, shape.out_width, x);
   const at::Tensor full_bias = bias.defined() ? bias.to(at::kFloat).contiguous() : bias;
-  if (by_tiles(x, weight, s) && shape.out_width < kWide) {
+  if (by_tiles(x, weight, s) && (shape.out_width < kWide || shape.groups > 1)) {
     product_by_tiles(x, weight, bias.defined() ? full_bias.data_ptr<float>() : nullptr, shape, copies, y);
     return y;
   }

@@ -55,6 +55,25 @@ OBVERSE_VECTORISED void mask_and_sum_to(const HalfFloat* d, const HalfFloat* y, 
   mask_and_sum(d, y, to, sums, rows, c, slope);
 }
 
+// The same of given + factor bias.
+template <class T>
+OBVERSE_INLINE void add_and_mask(const T* __restrict given, const float* __restrict bias, float factor,
+                                 const T* __restrict y, T* __restrict to, int64_t rows, int64_t channels, float slope) {
+  for (int64_t r = 0; r < rows; ++r, given += channels, y += channels, to += channels)
+    for (int64_t c = 0; c < channels; ++c) {
+      const float d = load(given[c]) + factor * bias[c];
+      store(to[c], load(y[c]) > 0 ? d : slope * d);
+    }
+}
+OBVERSE_VECTORISED void add_and_mask_to(const float* d, const float* bias, float factor, const float* y, float* to,
+                                        int64_t rows, int64_t c, float slope) {
+  add_and_mask(d, bias, factor, y, to, rows, c, slope);
+}
+OBVERSE_VECTORISED void add_and_mask_to(const HalfFloat* d, const float* bias, float factor, const HalfFloat* y,
+                                        HalfFloat* to, int64_t rows, int64_t c, float slope) {
+  add_and_mask(d, bias, factor, y, to, rows, c, slope);
+}
+
 // Calls f with pointers to the tensors' elements as the kernels take them.
 template <class F, class... Tensors>
 void by_type(const F& f, const at::Tensor& first, const Tensors&... others) {
@@ -70,6 +89,24 @@ bool has_kernels(const at::Tensor& x) {
 }
 
 constexpr int64_t kGrain = 1 << 15;  // elements worth a thread
+
+// Whether the kernels for images take them: y channels last.
+bool has_image_kernels(const at::Tensor& given, const at::Tensor& y) {
+  return has_kernels(y) && given.scalar_type() == y.scalar_type() && y.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+         y.stride(1) == 1;
+}
+
+at::Tensor lying_as(const at::Tensor& y, const at::Tensor& x) {
+  return x.strides() == y.strides() ? x : at::empty_like(y).copy_(x);
+}
+
+// f(n) for each sample of y.
+template <class F>
+void each_sample(const at::Tensor& y, const F& f) {
+  at::parallel_for(0, y.size(0), std::max<int64_t>(1, kGrain * y.size(0) / y.numel()), [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) f(n);
+  });
+}
 
 struct MaskNode : OwnNode {
   MaskNode(const Variables& inputs, const at::Tensor& output, double s)
@@ -107,7 +144,7 @@ at::Tensor leaky_slope(const at::Tensor& given, const at::Tensor& y, double nega
     if (!has_kernels(y) || given.scalar_type() != y.scalar_type())
       return at::where(y > 0, given, given * negative_slope);
     const at::Tensor masked = at::empty_like(y);
-    const at::Tensor d = given.strides() == y.strides() ? given : at::empty_like(y).copy_(given);
+    const at::Tensor d = lying_as(y, given);
     by_type(
         [&](const auto* from, const auto* sign, auto* to) {
           at::parallel_for(0, y.numel(), kGrain, [&](int64_t begin, int64_t end) {
@@ -123,29 +160,44 @@ at::Tensor leaky_slope(const at::Tensor& given, const at::Tensor& y, double nega
 
 std::pair<at::Tensor, at::Tensor> leaky_slope_and_sum(const at::Tensor& given, const at::Tensor& y,
                                                       double negative_slope) {
-  const bool lie_alike = y.is_contiguous(at::MemoryFormat::ChannelsLast) && y.stride(1) == 1;
-  if (!has_kernels(y) || given.scalar_type() != y.scalar_type() || !lie_alike) {
+  if (!has_image_kernels(given, y)) {
     const at::Tensor masked = leaky_slope(given, y, negative_slope);
     const at::ScalarType type = y.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    return {masked, masked.sum({0, 2, 3}, /*keepdim=*/false, type)};
+    return {masked, masked.sum({2, 3}, /*keepdim=*/false, type)};
   }
-  const at::Tensor masked = at::empty_like(y);
-  const at::Tensor d = given.strides() == y.strides() ? given : at::empty_like(y).copy_(given);
-  const int64_t samples = y.size(0), channels = y.size(1), pixels = y.size(2) * y.size(3);
-  const at::Tensor sums = at::empty({samples, channels});  // sample by sample: whatever the threads, the same bits
+  const at::Tensor masked = at::empty_like(y), d = lying_as(y, given), sums = at::empty({y.size(0), y.size(1)});
+  const int64_t channels = y.size(1), pixels = y.size(2) * y.size(3);
   by_type(
       [&](const auto* from, const auto* sign, auto* to) {
-        at::parallel_for(0, samples, std::max<int64_t>(1, kGrain / (pixels * channels)),
-                         [&](int64_t begin, int64_t end) {
-                           for (int64_t n = begin; n < end; ++n) {
-                             const int64_t at = n * pixels * channels;
-                             mask_and_sum_to(from + at, sign + at, to + at, sums.data_ptr<float>() + n * channels,
-                                             pixels, channels, static_cast<float>(negative_slope));
-                           }
-                         });
+        each_sample(y, [&](int64_t n) {
+          const int64_t at = n * pixels * channels;
+          mask_and_sum_to(from + at, sign + at, to + at, sums.data_ptr<float>() + n * channels, pixels, channels,
+                          static_cast<float>(negative_slope));
+        });
       },
       d, y, masked);
-  return {masked, sums.sum(0)};
+  return {masked, sums};
+}
+
+at::Tensor leaky_slope_of_sum(const at::Tensor& given, const at::Tensor& factor, const at::Tensor& bias,
+                              const at::Tensor& y, double negative_slope) {
+  if (!has_image_kernels(given, y)) {
+    const at::Tensor shift = at::outer(factor, bias).unsqueeze(2).unsqueeze(3);
+    return leaky_slope(given + shift.to(given.scalar_type()), y, negative_slope);
+  }
+  const at::Tensor result = at::empty_like(y), d = lying_as(y, given);
+  const at::Tensor factors = factor.contiguous(), biases = bias.contiguous();
+  const int64_t channels = y.size(1), pixels = y.size(2) * y.size(3);
+  by_type(
+      [&](const auto* from, const auto* sign, auto* to) {
+        each_sample(y, [&](int64_t n) {
+          const int64_t at = n * pixels * channels;
+          add_and_mask_to(from + at, biases.data_ptr<float>(), factors.data_ptr<float>()[n], sign + at, to + at, pixels,
+                          channels, static_cast<float>(negative_slope));
+        });
+      },
+      d, y, result);
+  return result;
 }
 
 }  // namespace obverse

@@ -15,8 +15,12 @@ at::Tensor leaky(const at::Tensor& x, double negative_slope);
 /// taken.
 at::Tensor leaky_slope(const at::Tensor& given, const at::Tensor& y, double negative_slope);
 
-/// leaky_slope of images [N, C, h, w] and its sums over all but the channels, float32 [C], in one pass. Not recorded.
+/// leaky_slope of images [N, C, h, w] and its sums over pixels, float32 [N, C], in one pass. Not recorded.
 std::pair<at::Tensor, at::Tensor> leaky_slope_and_sum(const at::Tensor& given, const at::Tensor& y,
                                                       double negative_slope);
+
+/// leaky_slope of given + factor bias, in one pass: factor [N] and bias [C] float32. Not recorded.
+at::Tensor leaky_slope_of_sum(const at::Tensor& given, const at::Tensor& factor, const at::Tensor& bias,
+                              const at::Tensor& y, double negative_slope);
 
 }  // namespace obverse

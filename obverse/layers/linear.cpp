@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "obverse/core/error.h"
+#include "obverse/layers/bias_unit.h"
 #include "obverse/layers/convolution.h"
 
 namespace obverse {
@@ -26,11 +27,19 @@ Linear::Linear(int64_t inputs, int64_t outputs, Rng& rng, const LayerOptions& op
 at::Tensor Linear::forward(const at::Tensor& x) {
   const at::ScalarType dtype = placement().compute;
   const at::Tensor weight = norm_ ? norm_->forward(weight_) : weight_;
-  if (dtype == at::kBFloat16) {  // a convolution of an image of N pixels, whose weight keeps its copies
-    const at::Tensor pixels = x.to(dtype).t().unsqueeze(0).unsqueeze(3), kernel = weight.unsqueeze(2).unsqueeze(3);
-    return convolution(pixels, kernel, {bias_}, {}, norm_ ? nullptr : copies_).squeeze(3).squeeze(0).t();
+  if (bias_.defined() && BiasUnit::current().defined()) {
+    const at::Tensor sums = multiplied(x.to(dtype), weight, {});
+    return sums + at::outer(BiasUnit::current(), bias_).to(dtype);
   }
-  return at::linear(x.to(dtype), weight.to(dtype), bias_.defined() ? bias_.to(dtype) : bias_);
+  return multiplied(x.to(dtype), weight, bias_);
+}
+
+at::Tensor Linear::multiplied(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (x.scalar_type() == at::kBFloat16) {  // a convolution of an image of N pixels, whose weight keeps its copies
+    const at::Tensor pixels = x.t().unsqueeze(0).unsqueeze(3), kernel = weight.unsqueeze(2).unsqueeze(3);
+    return convolution(pixels, kernel, {bias}, {}, norm_ ? nullptr : copies_).squeeze(3).squeeze(0).t();
+  }
+  return at::linear(x, weight.to(x.scalar_type()), bias.defined() ? bias.to(x.scalar_type()) : bias);
 }
 
 Embedding::Embedding(int64_t classes, int64_t width, Rng& rng, const LayerOptions& options) {

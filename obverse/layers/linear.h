@@ -27,6 +27,8 @@ class Linear : public Module {
   const at::Tensor& bias() const { return bias_; }      // [outputs]
 
  private:
+  at::Tensor multiplied(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
   at::Tensor weight_, bias_;
   std::shared_ptr<SpectralNorm> norm_;
   std::shared_ptr<WeightCopies> copies_;  // of weight_

@@ -167,7 +167,9 @@ class Trunk : public Module {
 class DcganDiscriminator : public Discriminator {
  public:
   DcganDiscriminator(const CriticOptions& o, const NetworkShape& shape, Rng& rng)
-      : mixes_samples_(o.batch_norm || o.minibatch_std) {
+      : mixes_samples_(o.batch_norm || o.minibatch_std),
+        homogeneous_(!mixes_samples_ &&
+                     find_row(activation_table(), "activation", o.activation).negative_slope.has_value()) {
     trunk_ = child("trunk", std::make_shared<Trunk>(o, shape, rng));
     head_ = child("head", std::make_shared<LogitHead>(trunk_->features(), shape.classes, rng,
                                                       LayerOptions{true, weights(o.init_std, 1), o.spectral_norm}));
@@ -175,9 +177,10 @@ class DcganDiscriminator : public Discriminator {
   at::Tensor features(const at::Tensor& x) override { return trunk_->forward(x); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
   bool mixes_samples() const override { return mixes_samples_; }
+  bool homogeneous() const override { return homogeneous_; }
 
  private:
-  bool mixes_samples_;
+  bool mixes_samples_, homogeneous_;
   std::shared_ptr<Trunk> trunk_;
   std::shared_ptr<LogitHead> head_;
 };

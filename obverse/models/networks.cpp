@@ -3,13 +3,24 @@
 #include <ATen/ATen.h>
 
 #include "obverse/core/autograd.h"
+#include "obverse/layers/bias_unit.h"
 
 namespace obverse {
 
 std::pair<at::Tensor, at::Tensor> Discriminator::forward_with_gradient(const at::Tensor& x, const at::Tensor& y) {
   const at::Tensor point = x.requires_grad() ? x : x.detach().requires_grad_();
+  if (!homogeneous()) {
+    const at::Tensor logits = forward(point, y);
+    return {logits, gradient(logits, point, /*create_graph=*/true)};
+  }
+  // By Euler's theorem D(x, u) = <x, dD/dx> + u dD/du, so that whatever depends on logits and gradients is
+  // differentiated in one pass through the gradient's graph; the way through the logits' own would be a second one.
+  const at::Tensor unit = at::ones({x.size(0)}, x.options()).requires_grad_();
+  const BiasUnit scope(unit);
   const at::Tensor logits = forward(point, y);
-  return {logits, gradient(logits, point, /*create_graph=*/true)};
+  const std::vector<at::Tensor> slopes = gradients(logits, {point, unit}, /*create_graph=*/true);
+  const at::Tensor sum = (point.detach() * slopes[0]).flatten(1).sum(1) + slopes[1];
+  return {sum + (logits - sum).detach(), slopes[0]};
 }
 
 }  // namespace obverse

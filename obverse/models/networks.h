@@ -34,6 +34,9 @@ class Discriminator : public Module {
   virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y) { return head(features(x), y); }
   /// The logits [N] and the gradient of their sum with respect to x [N, ...], both differentiable.
   virtual std::pair<at::Tensor, at::Tensor> forward_with_gradient(const at::Tensor& x, const at::Tensor& y);
+  /// Whether it is made of convolutions, linear layers and units that bend only at 0: homogeneous of degree 1 in its
+  /// input and its biases' factor together.
+  virtual bool homogeneous() const { return false; }
   /// Whether a sample's logit depends on the rest of its batch: batch norm, minibatch statistics.
   virtual bool mixes_samples() const { return false; }
 };

@@ -164,6 +164,7 @@ class R3ganDiscriminator : public Discriminator {
   }
   at::Tensor features(const at::Tensor& x) override { return trunk_->forward(x); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
+  bool homogeneous() const override { return true; }
 
  private:
   std::shared_ptr<Trunk> trunk_;

@@ -377,7 +377,7 @@ TEST(Leaky, SendsNothingBackThroughItsSignAndDifferentiatesTwice) {
       EXPECT_TRUE(at::equal(slope, at::where(v > 0, d, (d.to(at::kFloat) * 0.2).to(type))));
       const auto [masked, sums] = leaky_slope_and_sum(d, y, 0.2);
       EXPECT_TRUE(at::equal(masked, slope));
-      EXPECT_LT(max_difference(sums, slope.to(at::kFloat).sum({0, 2, 3})), type == at::kFloat ? 1e-5 : 0.05);
+      EXPECT_LT(max_difference(sums, slope.to(at::kFloat).sum({2, 3})), type == at::kFloat ? 1e-5 : 0.05);
     }
   }
 }
