@@ -126,7 +126,84 @@ INSTANTIATE_TEST_SUITE_P(Zoo, Discriminators,
                          ::testing::Values(Case{"mlp", "widths = [64, 64]"},
                                            Case{"dcgan", "channels = [16, 32]\nbatch_norm = false\ninit_std = 0"},
                                            Case{"dcgan", "channels = [16, 32]\ninit_std = 0"},
-                                           Case{"r3gan", "channels = [16, 16, 32]\nblocks = 1\ngroup_size = 8"}));
+                                           Case{"dcgan",
+                                                "channels = [32, 64]\nbatch_norm = false\nspectral_norm = true"},
+                                           Case{"r3gan", "channels = [16, 16, 32]\nblocks = 1\ngroup_size = 8"},
+                                           Case{"r3gan", "channels = [32, 64]\nblocks = 2"}));
+
+/// What a relativistic loss with R1 and R2 takes from a discriminator: logits, their gradient, and a loss of both.
+struct Taken {
+  at::Tensor logits, slope, loss;
+};
+Taken take(Discriminator& D, const at::Tensor& x, const at::Tensor& y, bool at_once) {
+  const at::Tensor point = x.detach().clone().requires_grad_(true);
+  Taken t;
+  if (at_once) {
+    std::tie(t.logits, t.slope) = D.forward_with_gradient(point, y);
+  } else {
+    t.logits = D.forward(point, y);
+    t.slope = gradient(t.logits, point, /*create_graph=*/true);
+  }
+  const auto half = t.logits.chunk(2);
+  t.loss = at::softplus(half[1] - half[0]).mean() + at::softplus(t.logits).mean() +
+           t.slope.flatten(1).square().sum(1).mean();
+  return t;
+}
+
+std::vector<at::Tensor> weights_of(const Module& network) {
+  std::vector<at::Tensor> result;
+  for (const auto& [name, parameter] : network.parameters()) result.push_back(parameter);
+  return result;
+}
+
+double relative_error(const at::Tensor& a, const at::Tensor& exact) {
+  return ((a.to(at::kDouble) - exact).norm() / exact.norm()).item<double>();
+}
+
+TEST_P(Discriminators, GiveTheirGradientWithTheirLogitsAsOneAfterTheOther) {
+  for (const int64_t classes : {0, 3}) {
+    const NetworkShape shape{{Domain::Kind::image, {1, 12, 12}, 256, {}}, 16, classes};
+    const auto D = make(discriminator_table(), GetParam().kind, GetParam().options, shape);
+    D->track(false);
+    compute_in(*D, at::kDouble);
+    const at::Tensor x = Rng(2).normal({6, 1, 12, 12}).to(at::kDouble);
+    const at::Tensor y = classes > 0 ? at::arange(6, at::kLong) % classes : at::Tensor();
+    const Taken plain = take(*D, x, y, false), quick = take(*D, x, y, true);
+    EXPECT_LT(relative_error(quick.logits, plain.logits), 1e-12);
+    EXPECT_LT(relative_error(quick.slope, plain.slope), 1e-12);
+    // First derivatives, and those of their squares: what consensus optimisation takes.
+    const std::vector<at::Tensor> weights = weights_of(*D);
+    const auto derivatives = [&](const Taken& t) {
+      std::vector<at::Tensor> result = gradients(t.loss, weights, /*create_graph=*/true);
+      at::Tensor squares = at::zeros({}, x.options());
+      for (const at::Tensor& slope : result) squares = squares + slope.square().sum();
+      for (const at::Tensor& slope : gradients(squares, weights)) result.push_back(slope);
+      return result;
+    };
+    const auto a = derivatives(quick), b = derivatives(plain);
+    for (size_t i = 0; i < a.size(); ++i) EXPECT_LT(relative_error(a[i], b[i]), 1e-9) << i;
+  }
+}
+
+/// At sizes for which the matrix units are used where there are some, and few enough units that none lies so near its
+/// bend that float32 takes the other side.
+TEST_P(Discriminators, HaveTheGradientsOfFloat64InEveryLayer) {
+  const std::string options = std::string(GetParam().options);
+  const NetworkShape shape{{Domain::Kind::image, {3, 16, 16}, 256, {}}, 16, 0};
+  const at::Tensor x = Rng(2).normal({8, 3, 16, 16}).tanh();
+  const auto slopes = [&](at::ScalarType type) {
+    const auto D = make(discriminator_table(), GetParam().kind, options, shape);
+    D->track(false);
+    compute_in(*D, type);
+    return gradients(take(*D, x.to(type == at::kDouble ? type : at::kFloat), {}, true).loss, weights_of(*D));
+  };
+  const auto exact = slopes(at::kDouble), full = slopes(at::kFloat), half = slopes(at::kBFloat16);
+  for (size_t i = 0; i < exact.size(); ++i) {
+    EXPECT_LT(relative_error(full[i], exact[i]), 1e-5) << i;
+    const at::Tensor a = half[i].to(at::kDouble).flatten(), b = exact[i].flatten();
+    EXPECT_GT((a.dot(b) / (a.norm() * b.norm())).item<double>(), 0.99) << i;
+  }
+}
 
 }  // namespace
 }  // namespace obverse
