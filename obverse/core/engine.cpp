@@ -7,6 +7,11 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <torch/csrc/api/include/torch/version.h>
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <chrono>
@@ -42,6 +47,26 @@ bool processor_has_bfloat16() {
 #endif
 }
 
+static bool ask_for_tiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  const char* wanted = std::getenv("OBVERSE_TILES");
+  if (wanted && std::string(wanted) == "0") return false;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  const bool has_bfloat16 = d & (1U << 22), has_tiles = d & (1U << 24);
+  if (!has_bfloat16 || !has_tiles || !processor_has_bfloat16() || !__builtin_cpu_supports("avx512bw")) return false;
+  constexpr int kAskPermission = 0x1023, kTileData = 18;  // arch_prctl: the kernel saves the units' state from now on
+  return syscall(SYS_arch_prctl, kAskPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+bool processor_has_tiles() {
+  static const bool available = ask_for_tiles();
+  return available;
+}
+
 double measure_blas_gflops() {
   constexpr int64_t kSize = 256;
   const at::Tensor a = at::ones({kSize, kSize});
@@ -55,15 +80,16 @@ double measure_blas_gflops() {
   return best;
 }
 
-// Optimised libraries that can be told by a symbol of theirs, however busy the machine is.
-static bool blas_is_known_fast() {
-  for (const char* symbol : {"openblas_get_config", "MKL_Get_Version", "bli_info_get_version_str"})
-    if (dlsym(RTLD_DEFAULT, symbol)) return true;
-  return false;
+// Optimised libraries that can be told by a symbol of theirs, however busy the machine is; empty: another.
+static std::string known_fast_blas() {
+  for (const auto& [symbol, name] : {std::pair("openblas_get_config", "OpenBLAS"), std::pair("MKL_Get_Version", "MKL"),
+                                     std::pair("bli_info_get_version_str", "BLIS")})
+    if (dlsym(RTLD_DEFAULT, symbol)) return name;
+  return {};
 }
 
 std::string blas_warning() {
-  if (blas_is_known_fast()) return {};
+  if (!known_fast_blas().empty()) return {};
   const double gflops = measure_blas_gflops();
   if (gflops > 8) return {};
   return fmt::format(
@@ -73,8 +99,12 @@ std::string blas_warning() {
 }
 
 std::string engine_summary() {
-  return fmt::format("LibTorch {}, {} threads, {}", TORCH_VERSION, at::get_num_threads(),
-                     processor_has_bfloat16() ? "bfloat16 in hardware" : "float32 only");
+  const char* kernels = processor_has_tiles()      ? "bfloat16 on matrix units (AMX)"
+                        : processor_has_bfloat16() ? "bfloat16 on vector units (AVX512-BF16)"
+                                                   : "float32, no bfloat16 in hardware";
+  const std::string blas = known_fast_blas();
+  return fmt::format("LibTorch {}, {} threads, {}, {}", TORCH_VERSION, at::get_num_threads(), kernels,
+                     blas.empty() ? "an unknown BLAS" : blas);
 }
 
 }  // namespace obverse

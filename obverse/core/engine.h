@@ -11,13 +11,17 @@ void start_engine(int threads = 0);
 /// Whether the processor multiplies bfloat16 natively (AVX512-BF16 or AMX).
 bool processor_has_bfloat16();
 
+/// Whether it has matrix units for bfloat16 (AMX) and the kernel lets programs use them. OBVERSE_TILES=0 in the
+/// environment says no.
+bool processor_has_tiles();
+
 /// Measures a matrix product, GFLOP/s on one thread; about 3 on the reference BLAS, 50 and more on an optimised one.
 double measure_blas_gflops();
 
 /// A sentence for the user when the BLAS found is too slow to train with; empty when it is fine.
 std::string blas_warning();
 
-/// One line for logs: LibTorch version, threads, instruction sets.
+/// One line for logs: LibTorch's version, threads, which kernels the processor allows, the BLAS.
 std::string engine_summary();
 
 }  // namespace obverse

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "obverse/core/engine.h"
 #include "obverse/layers/tile_products.h"
 
 namespace obverse {
@@ -233,7 +234,7 @@ int64_t merged_groups(const Shape& s) { return merged_groups(s.groups, s.inputs 
 
 bool by_tiles(const at::Tensor& activations, const at::Tensor& weight, const Strides& s) {
   return activations.scalar_type() == at::kBFloat16 &&
-         merged_groups(s.groups, weight.size(1), weight.size(0) / s.groups) > 0 && tiles_available();
+         merged_groups(s.groups, weight.size(1), weight.size(0) / s.groups) > 0 && processor_has_tiles();
 }
 
 // [O, I / groups, k, k] as it is with so many groups merged into one.
@@ -361,12 +362,20 @@ void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, con
 
 }  // namespace
 
+// oneDNN computes in bfloat16 from AVX-512 on. On older processors float32 does it, and the result is rounded.
+static bool is_too_new(const at::Tensor& x) {
+  static const bool has_half =
+      static_cast<int>(dnnl::get_effective_cpu_isa()) >= static_cast<int>(dnnl::cpu_isa::avx512_core);
+  return x.scalar_type() == at::kBFloat16 && !has_half;
+}
+
 bool has_products(const at::Tensor& x) {
   return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && x.numel() > 0;
 }
 
 at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight, const Finish& finish,
                                const Strides& s, WeightCopies* copies) {
+  if (is_too_new(image)) return convolution_product(image.to(at::kFloat), weight, finish, s, copies).to(at::kBFloat16);
   const at::Tensor x = channels_last(image), &bias = finish.bias;
   Shape shape = shape_of(kForward, x, x.size(2), x.size(3), weight, s, bias.defined());
   shape.negative_slope = finish.negative_slope;
@@ -389,6 +398,8 @@ at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight
 
 at::Tensor convolution_input_slope(const at::Tensor& given, const at::Tensor& weight, int64_t height, int64_t width,
                                    const Strides& s, WeightCopies* copies) {
+  if (is_too_new(given))
+    return convolution_input_slope(given.to(at::kFloat), weight, height, width, s, copies).to(at::kBFloat16);
   const at::Tensor slope = channels_last(given);
   const Shape shape = shape_of(kInputSlope, slope, height, width, weight, s, false);
   const at::Tensor of_x = empty_image(shape.samples, shape.inputs, height, width, slope);
@@ -405,6 +416,7 @@ at::Tensor convolution_input_slope(const at::Tensor& given, const at::Tensor& we
 
 at::Tensor convolution_weight_slope(const at::Tensor& given, const at::Tensor& image, const at::Tensor& weight,
                                     const Strides& s) {
+  if (is_too_new(given)) return convolution_weight_slope(given.to(at::kFloat), image.to(at::kFloat), weight, s);
   const at::Tensor slope = channels_last(given), x = channels_last(image.to(given.scalar_type()));
   const Shape shape = shape_of(kWeightSlope, x, x.size(2), x.size(3), weight, s, false);
   if (by_tiles(x, weight, s)) {

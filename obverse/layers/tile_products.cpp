@@ -3,15 +3,8 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cstring>
-#include <string>
 
 #include "obverse/layers/tile_units.h"
-
-#ifdef OBVERSE_TILES
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
 
 namespace obverse {
 
@@ -22,19 +15,6 @@ namespace {
 constexpr int64_t kDepth = 512;  // of the products' inner dimension at a time, so that factors stay in cache
 constexpr int64_t kBlockRows = 256;
 constexpr int64_t kWide = 8;  // from here on rows of pixels make planes, of which the border is a small part
-
-bool ask_for_tiles() {
-  const char* wanted = std::getenv("OBVERSE_TILES");
-  if (wanted && std::string(wanted) == "0") return false;
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  __asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
-  const bool has_bfloat16 = d & (1u << 22), has_tiles = d & (1u << 24);
-  __builtin_cpu_init();
-  if (!has_bfloat16 || !has_tiles || !__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512bw"))
-    return false;
-  constexpr int kAskPermission = 0x1023, kTileData = 18;  // arch_prctl: the kernel saves the units' state from now on
-  return syscall(SYS_arch_prctl, kAskPermission, kTileData) == 0;
-}
 
 // c [32, 32] = or += a b: a two rows of tiles, `a_step` apart; b two columns of tiles, side by side.
 OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half* b, int64_t depth, float* c, bool add) {
@@ -195,11 +175,6 @@ void product_of_rows(const Gather& a, const TileMatrix& b, const Scatter& to, in
 
 }  // namespace
 
-bool tiles_available() {
-  static const bool available = ask_for_tiles();
-  return available;
-}
-
 TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offsets, int64_t inner,
                        int64_t inner_stride, int64_t columns, int64_t column_stride) {
   const int64_t taps = static_cast<int64_t>(tap_offsets.size()), blocks = inner / 32;
@@ -272,7 +247,6 @@ void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, flo
 
 #else
 
-bool tiles_available() { return false; }
 TileMatrix tile_matrix(const float*, const std::vector<int64_t>&, int64_t, int64_t, int64_t, int64_t) { return {}; }
 void tile_products(const std::vector<TileProduct>&) {}
 void tile_outer_product(const Half*, int64_t, const Gather&, float*) {}

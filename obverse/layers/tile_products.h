@@ -6,10 +6,8 @@
 namespace obverse {
 
 /// The products of a convolution on the matrix units of recent processors (AMX): bfloat16 in, float32 sums. oneDNN has
-/// such kernels too, but its gradients leave the units idle most of the time.
-
-/// Whether this processor and kernel have the units. OBVERSE_TILES=0 in the environment says no.
-bool tiles_available();
+/// such kernels too, but its gradients leave the units idle most of the time. To be called only where
+/// processor_has_tiles().
 
 using Half = uint16_t;  // a bfloat16's bits
 

@@ -59,14 +59,12 @@ class Trunk : public Module {
                            std::make_shared<FourierFeatures>(inputs, options.frequencies, options.max_frequency, rng));
       inputs += 2 * options.frequencies;
     }
-    const LayerOptions layer{!options.batch_norm, Init::he(), options.spectral_norm, options.bias_spread};
+    LayerOptions layer{!options.batch_norm, Init::he(), options.spectral_norm, options.bias_spread};
     for (const int64_t width : options.widths) {
       const std::string index = std::to_string(layers_.size());
+      const auto after = static_cast<int64_t>(options.widths.size() - layers_.size()) - 1;
+      if (after < options.identity_layers) layer.init = Init::identity();
       layers_.push_back(child("linear" + index, std::make_shared<Linear>(inputs, width, rng, layer)));
-      if (int64_t(options.widths.size() - layers_.size()) < options.identity_layers) {
-        at::NoGradGuard no_grad;
-        at::eye_out(const_cast<at::Tensor&>(layers_.back()->weight()), width, inputs);
-      }
       if (options.batch_norm) norms_.push_back(child("norm" + index, std::make_shared<BatchNorm>(width)));
       inputs = width;
       widest_ = std::max(widest_, width);

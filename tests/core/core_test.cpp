@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "obverse/core/autograd.h"
+#include "obverse/core/engine.h"
 #include "obverse/core/error.h"
 #include "obverse/core/named_tensors.h"
 #include "obverse/core/placement.h"
@@ -92,6 +93,15 @@ TEST(Placement, NamesAreChecked) {
   EXPECT_EQ(choose_placement("float32").compute, c10::kFloat);
   EXPECT_EQ(choose_placement("bfloat16").compute, c10::kBFloat16);
   EXPECT_THAT(message_of([] { choose_placement("fp8"); }), HasSubstr("unknown precision 'fp8'"));
+}
+
+TEST(Engine, NamesItsKernelsInOneLine) {
+  const std::string line = engine_summary();
+  EXPECT_THAT(line, HasSubstr("LibTorch"));
+  EXPECT_THAT(line, HasSubstr(processor_has_tiles()      ? "matrix units"
+                              : processor_has_bfloat16() ? "vector units"
+                                                         : "no bfloat16"));
+  EXPECT_EQ(line.find('\n'), std::string::npos);
 }
 
 }  // namespace

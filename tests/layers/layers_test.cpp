@@ -66,6 +66,7 @@ TEST(Init, DrawsTheStandardDeviationAskedFor) {
   EXPECT_NEAR(draw_weight({200, 200}, 50, Init::he(1), rng).std().item<double>(), std::sqrt(1.0 / 50), 2.2e-3);
   EXPECT_NEAR(draw_weight({200, 200}, 50, Init::he(0), rng).std().item<double>(), std::sqrt(2.0 / 50), 3e-3);
   EXPECT_EQ(draw_weight({4, 4}, 4, Init::zero(), rng).abs().max().item<double>(), 0);
+  EXPECT_TRUE(at::equal(draw_weight({3, 4}, 4, Init::identity(), rng), at::eye(3, 4)));
 }
 
 /// Shapes that take each of the ways in which the gradients are computed.
