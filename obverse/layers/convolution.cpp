@@ -49,9 +49,7 @@ TransposedConv2d::TransposedConv2d(int64_t inputs, int64_t outputs, Rng& rng, co
 
 at::Tensor TransposedConv2d::forward(const at::Tensor& x, int64_t height, int64_t width) {
   const at::Tensor y = x.to(placement().compute), weight = norm_ ? norm_->forward(weight_) : weight_;
-  const at::Tensor result =
-      transposed_convolution(y, weight, {height, width}, options_.strides(), norm_ ? nullptr : copies_);
-  return bias_.defined() ? result + bias_.to(result.scalar_type()).view({1, -1, 1, 1}) : result;
+  return transposed_convolution(y, weight, bias_, {height, width}, options_.strides(), norm_ ? nullptr : copies_);
 }
 
 }  // namespace obverse

@@ -13,10 +13,11 @@ namespace obverse {
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const Finish& finish, const Strides& strides,
                        const std::shared_ptr<WeightCopies>& copies = nullptr);
 
-/// The adjoint of convolution(., weight): transposed convolution to the stated size, of which a convolution must give
-/// [h, w]. x: [N, O, h, w]; returns [N, I, height, width].
-at::Tensor transposed_convolution(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef size,
-                                  const Strides& strides, const std::shared_ptr<WeightCopies>& copies = nullptr);
+/// The adjoint of convolution(., weight), plus bias [I] or undefined: transposed convolution to the stated size, of
+/// which a convolution must give [h, w]. x: [N, O, h, w]; returns [N, I, height, width].
+at::Tensor transposed_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                                  at::IntArrayRef size, const Strides& strides,
+                                  const std::shared_ptr<WeightCopies>& copies = nullptr);
 
 struct ConvOptions : LayerOptions {
   int64_t kernel = 3;

@@ -3,6 +3,7 @@
 #include "obverse/core/autograd.h"
 #include "obverse/layers/bias_unit.h"
 #include "obverse/layers/convolution.h"
+#include "obverse/layers/fold.h"
 #include "obverse/layers/fused_node.h"
 #include "obverse/layers/leaky.h"
 
@@ -181,12 +182,18 @@ bool fold(const Tensor& weight, const Strides& s, int64_t height, int64_t width)
          height % 2 == 0 && width % 2 == 0;
 }
 
-/// [O, C, 4, 4] with stride 2 as [O, 4 C, 2, 2] with stride 1, in the order of pixel_unshuffle.
-Tensor folded(const Tensor& weight) {
-  const int64_t outputs = weight.size(0), channels = weight.size(1);
-  return weight.reshape({outputs, channels, 2, 2, 2, 2})
-      .permute({0, 1, 3, 5, 2, 4})
-      .reshape({outputs, 4 * channels, 2, 2});
+/// [O, C, 4, 4] with stride 2 as [O, 4 C, 2, 2] with stride 1, in the order of pixel_unshuffle; and its copies, where
+/// it need not be computed at every call.
+std::pair<Tensor, Copies> folded(const Tensor& weight, const Copies& copies) {
+  const auto make = [&] {
+    const int64_t outputs = weight.size(0), channels = weight.size(1);
+    return weight.reshape({outputs, channels, 2, 2, 2, 2})
+        .permute({0, 1, 3, 5, 2, 4})
+        .reshape({outputs, 4 * channels, 2, 2});
+  };
+  const bool recorded = c10::GradMode::is_enabled() && weight.requires_grad();
+  if (recorded || !copies) return {make(), nullptr};
+  return copies->derived(weight, make);
 }
 
 }  // namespace
@@ -194,15 +201,18 @@ Tensor folded(const Tensor& weight) {
 Tensor convolution(const Tensor& x, const Tensor& weight, const Finish& finish, const Strides& s,
                    const Copies& copies) {
   if (!fold(weight, s, x.size(2), x.size(3))) return product(x, weight, finish, s, copies);
-  const Tensor pixels = at::pixel_unshuffle(at::constant_pad_nd(x, {1, 1, 1, 1}), 2);  // [N, 4 C, H / 2 + 1, W / 2 + 1]
-  return product(pixels, folded(weight), finish, {}, nullptr);
+  const auto [kernel, kept] = folded(weight, copies);
+  return product(fold_pixels(x), kernel, finish, {}, kept);
 }
 
-Tensor transposed_convolution(const Tensor& x, const Tensor& weight, at::IntArrayRef size, const Strides& s,
-                              const Copies& copies) {
-  if (!fold(weight, s, size[0], size[1])) return input_slope(x, weight, size[0], size[1], s, copies);
-  const Tensor pixels = input_slope(x, folded(weight), size[0] / 2 + 1, size[1] / 2 + 1, {}, nullptr);
-  return at::pixel_shuffle(pixels, 2).narrow(2, 1, size[0]).narrow(3, 1, size[1]);
+Tensor transposed_convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, at::IntArrayRef size,
+                              const Strides& s, const Copies& copies) {
+  if (!fold(weight, s, size[0], size[1])) {
+    const Tensor y = input_slope(x, weight, size[0], size[1], s, copies);
+    return bias.defined() ? y + bias.to(y.scalar_type()).view({1, -1, 1, 1}) : y;
+  }
+  const auto [kernel, kept] = folded(weight, copies);
+  return unfold_pixels(input_slope(x, kernel, size[0] / 2 + 1, size[1] / 2 + 1, {}, kept), bias);
 }
 
 }  // namespace obverse

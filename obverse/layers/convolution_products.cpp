@@ -179,10 +179,30 @@ struct WeightCopies::Copies {
     Version version = {};
   };
   std::map<std::array<int64_t, 3>, Tiles> tiles;  // by product, stride and padding
+  struct Derived {
+    at::Tensor weight;
+    std::shared_ptr<WeightCopies> copies = std::make_shared<WeightCopies>();
+    Version version = {};
+  };
+  std::unique_ptr<Derived> derived;
 };
 
 WeightCopies::WeightCopies() : copies_(std::make_unique<Copies>()) {}
 WeightCopies::~WeightCopies() = default;
+
+std::pair<at::Tensor, std::shared_ptr<WeightCopies>> WeightCopies::derived(const at::Tensor& weight,
+                                                                           const std::function<at::Tensor()>& make) {
+  auto& kept = copies_->derived;
+  if (!kept) kept = std::make_unique<Copies::Derived>();
+  if (!kept->version.is(weight)) {
+    at::NoGradGuard off;
+    if (kept->weight.defined())
+      kept->weight.copy_(make());  // in its place: its own copies know it by that and by the number of its changes
+    else
+      kept->weight = make().clone();
+  }
+  return {kept->weight, kept->copies};
+}
 
 namespace {
 

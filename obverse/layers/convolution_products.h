@@ -2,7 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
+#include <utility>
 
 namespace obverse {
 
@@ -20,6 +22,10 @@ class WeightCopies {
   ~WeightCopies();
   struct Copies;
   Copies& copies() { return *copies_; }
+
+  /// What `make` makes of this weight, anew only when the weight has changed, and the copies of that.
+  std::pair<at::Tensor, std::shared_ptr<WeightCopies>> derived(const at::Tensor& weight,
+                                                               const std::function<at::Tensor()>& make);
 
  private:
   std::unique_ptr<Copies> copies_;

@@ -15,7 +15,7 @@ static at::Tensor filter(const at::Tensor& x) {
 at::Tensor downsample(const at::Tensor& x) { return convolution(x, filter(x), {}, {2, 1, x.size(1)}); }
 
 at::Tensor upsample(const at::Tensor& x) {
-  return transposed_convolution(x, filter(x) * 4, {2 * x.size(2), 2 * x.size(3)}, {2, 1, x.size(1)});
+  return transposed_convolution(x, filter(x) * 4, {}, {2 * x.size(2), 2 * x.size(3)}, {2, 1, x.size(1)});
 }
 
 at::Tensor repeat_pixels(const at::Tensor& x) {

@@ -6,6 +6,7 @@
 #include "obverse/layers/activation.h"
 #include "obverse/layers/batch_norm.h"
 #include "obverse/layers/convolution.h"
+#include "obverse/layers/fold.h"
 #include "obverse/layers/leaky.h"
 #include "obverse/layers/minibatch_std.h"
 #include "obverse/layers/resample.h"
@@ -94,16 +95,17 @@ TEST(Convolution, AndItsAdjointAgreeWithTheEngineAndDifferentiateTwice) {
     const at::Tensor y = at::conv2d(x, w, b, c.strides.stride, c.strides.padding, 1, c.strides.groups);
     EXPECT_LT(max_difference(convolution(x, w, {b}, c.strides), y), 1e-12);
     const at::Tensor slope = normal64(y.sizes(), 4);
-    const at::Tensor up = transposed_convolution(slope, w, {c.size, c.size}, c.strides);
+    const at::Tensor up = transposed_convolution(slope, w, {}, {c.size, c.size}, c.strides);
     EXPECT_NEAR((x * up).sum().item<double>(), ((y - b.view({1, -1, 1, 1})) * slope).sum().item<double>(), 1e-10);
     // Every input of both, packed into one vector, with the first half of x's elements to keep it short.
     const auto f = [&](const at::Tensor& both) {
       const at::Tensor some = both.narrow(0, 0, 6), weight = w + both.narrow(0, 6, 4).sum() * w.square();
       const at::Tensor image = at::cat({some, x.flatten().slice(0, 6)}).view(x.sizes());
       const at::Tensor out = convolution(image, weight, {b * both[10]}, c.strides);
+      const at::Tensor of_image = both.slice(0, 0, 1).expand({c.inputs}) * c.inputs;
       return at::cat(
           {out.tanh().flatten().slice(0, 0, 5),
-           transposed_convolution(out, weight, {c.size, c.size}, c.strides).tanh().flatten().slice(0, 0, 5)});
+           transposed_convolution(out, weight, of_image, {c.size, c.size}, c.strides).tanh().flatten().slice(0, 0, 5)});
     };
     expect_derivative(f, normal64({11}, 5));
     expect_second_derivative(f, normal64({11}, 5), 1e-6);
@@ -159,7 +161,7 @@ TEST(Convolution, HasTheGradientsOfFloat32InBfloat16) {
 TEST(TransposedConvolution, SpreadsAPixelByItsKernel) {
   const at::Tensor x = at::full({1, 1, 1, 1}, 3.0F), w = at::arange(1, 17, at::kFloat).view({1, 1, 4, 4});
   // Stride 2, padding 1: the 2x2 output is the kernel's middle, times the pixel.
-  EXPECT_TRUE(at::equal(transposed_convolution(x, w, {2, 2}, {2, 1}),
+  EXPECT_TRUE(at::equal(transposed_convolution(x, w, {}, {2, 2}, {2, 1}),
                         at::tensor({18.0F, 21.0F, 30.0F, 33.0F}).view({1, 1, 2, 2})));
 }
 
@@ -168,7 +170,7 @@ TEST(TransposedConvolution, IsTheAdjointOfConvolution) {
     const int64_t kernel = size % 2 == 0 ? 4 : 3;
     const at::Tensor x = normal64({2, 3, size, size}, 1), w = normal64({5, 3, kernel, kernel}, 2);
     const at::Tensor down = at::conv2d(x, w, {}, 2, 1), y = normal64(down.sizes(), 3);
-    const at::Tensor up = transposed_convolution(y, w, {size, size}, {2, 1});
+    const at::Tensor up = transposed_convolution(y, w, {}, {size, size}, {2, 1});
     EXPECT_NEAR((down * y).sum().item<double>(), (x * up).sum().item<double>(), 1e-10);
   }
 }
@@ -176,7 +178,7 @@ TEST(TransposedConvolution, IsTheAdjointOfConvolution) {
 TEST(TransposedConvolution, DifferentiatesTwice) {
   const at::Tensor x = normal64({1, 2, 2, 2}, 1), w = normal64({2, 1, 4, 4}, 2);
   const auto of_both = [&](const at::Tensor& both) {
-    return transposed_convolution(both.narrow(0, 0, 8).view({1, 2, 2, 2}), both.narrow(0, 8, 32).view({2, 1, 4, 4}),
+    return transposed_convolution(both.narrow(0, 0, 8).view({1, 2, 2, 2}), both.narrow(0, 8, 32).view({2, 1, 4, 4}), {},
                                   {4, 4}, {2, 1})
         .tanh();
   };
@@ -190,8 +192,8 @@ TEST(TransposedConvolution, IsRightInBfloat16) {
     const at::Tensor x = Rng(1).normal({4, 8, 7, 7}).to(at::kBFloat16);
     const at::Tensor w = Rng(2).normal({8, outputs, 4, 4}).to(at::kBFloat16);
     const at::Tensor rounded =
-        transposed_convolution(x.contiguous(at::MemoryFormat::ChannelsLast), w, {14, 14}, {2, 1});
-    const at::Tensor exact = transposed_convolution(x.to(at::kFloat), w.to(at::kFloat), {14, 14}, {2, 1});
+        transposed_convolution(x.contiguous(at::MemoryFormat::ChannelsLast), w, {}, {14, 14}, {2, 1});
+    const at::Tensor exact = transposed_convolution(x.to(at::kFloat), w.to(at::kFloat), {}, {14, 14}, {2, 1});
     // Products are exact in float32, only the result is rounded: 2^-9 of the largest.
     EXPECT_LT(max_difference(rounded, exact), exact.abs().max().item<double>() / 256) << outputs << " channels";
   }
@@ -363,6 +365,22 @@ TEST(MinibatchStd, DifferentiatesTwice) {
 TEST(Activations, HaveTheDerivativesOfFiniteDifferences) {
   const at::Tensor x = at::tensor({-2.0, -0.5, 0.3, 1.7}, at::kDouble);  // away from the corner at zero
   for (const Activation& activation : activation_table()) expect_derivative(activation.apply, x);
+}
+
+TEST(FoldPixels, IsUnshufflingWithABorderAndUnfoldingItsAdjoint) {
+  for (const at::ScalarType type : {at::kDouble, at::kBFloat16}) {
+    const at::Tensor x = normal64({2, 3, 6, 4}).to(type), p = normal64({2, 12, 4, 3}, 2).to(type);
+    EXPECT_TRUE(at::equal(fold_pixels(x), at::pixel_unshuffle(at::constant_pad_nd(x, {1, 1, 1, 1}), 2)));
+    EXPECT_TRUE(at::equal(fold_pixels(x.contiguous(at::MemoryFormat::ChannelsLast)), fold_pixels(x)));
+    const at::Tensor b = normal64({3}, 3).to(type), shuffled = at::pixel_shuffle(p, 2).narrow(2, 1, 6).narrow(3, 1, 4);
+    EXPECT_TRUE(at::equal(unfold_pixels(p, {}), shuffled));
+    EXPECT_TRUE(at::equal(unfold_pixels(p, b), shuffled + b.view({1, 3, 1, 1})));
+  }
+  const auto f = [](const at::Tensor& v) {
+    return unfold_pixels(fold_pixels(v.view({1, 2, 4, 2})).tanh(), v.slice(0, 0, 2));
+  };
+  expect_derivative(f, normal64({16}));
+  expect_second_derivative(f, normal64({16}), 1e-6);
 }
 
 TEST(Leaky, SendsNothingBackThroughItsSignAndDifferentiatesTwice) {

@@ -41,7 +41,7 @@ TEST_P(TransposedParity, GivesTheSameValuesAndGradients) {
   const at::Tensor x = fixture(name + ".x").requires_grad_(true), w = fixture(name + ".w").requires_grad_(true);
   const at::Tensor theirs = fixture(name + ".y");
   const int64_t groups = theirs.size(1) / w.size(1);
-  const at::Tensor y = transposed_convolution(x, w, {theirs.size(2), theirs.size(3)}, {2, 1, groups});
+  const at::Tensor y = transposed_convolution(x, w, {}, {theirs.size(2), theirs.size(3)}, {2, 1, groups});
   expect_close(y, theirs);
   const auto slopes = gradients(y * fixture(name + ".slope"), {x, w});
   expect_close(slopes[0], fixture(name + ".dx"));
