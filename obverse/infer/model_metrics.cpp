@@ -12,6 +12,7 @@
 #include "obverse/infer/probes.h"
 #include "obverse/losses/reconstruction.h"
 #include "obverse/metrics/kernel.h"
+#include "obverse/metrics/modes.h"
 
 namespace obverse {
 namespace {
@@ -83,6 +84,17 @@ class Sheet {
 
 at::Tensor labels_for(const LatentModel& model, const at::Tensor& y) { return model.classes() > 0 ? y : at::Tensor(); }
 
+// Of a mixture: the share of samples whose codes, drawn where the encoder is stochastic, decode to their own mode.
+void add_modes(const ModelComparison& c, const Batch& held_out, Sheet& sheet) {
+  LatentModel& model = *c.loaded.model;
+  const std::optional<Mixture> mixture = known_mixture(c.train);
+  if (!mixture || !model.can_encode()) return;
+  Rng rng(c.options.seed, "drawn codes");
+  const at::Tensor back = without_grad([&] { return model.decode(model.infer(held_out.x, {}).sample(rng), {}); });
+  const auto mode_of = [&](const at::Tensor& x) { return at::cdist(x.to(at::kDouble), mixture->means).argmin(1); };
+  sheet.add_mean("mode kept", (mode_of(back) == mode_of(held_out.x)).to(at::kDouble), true);
+}
+
 void add_reconstruction(const ModelComparison& c, Sheet& sheet) {
   LatentModel& model = *c.loaded.model;
   Rng order(c.options.seed, "held-out samples"), rng(c.options.seed, "invert");
@@ -94,6 +106,7 @@ void add_reconstruction(const ModelComparison& c, Sheet& sheet) {
     if (std::min(held_out.x.size(2), held_out.x.size(3)) >= 11)
       sheet.add_mean("ssim", structural_similarity(found.reconstruction, held_out.x), true);
   }
+  add_modes(c, held_out, sheet);
   Figure& features = sheet.add_mean(
       "feature distance",
       relative_squared_error(features_of(c.network, found.reconstruction), features_of(c.network, held_out.x)), false);

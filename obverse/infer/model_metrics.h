@@ -27,14 +27,13 @@ struct ModelMetricRow {
   std::vector<Figure> (*measure)(const ModelComparison& c);
 };
 
-/// inference:   of held-out samples x and their codes E(x): squared error, PSNR, SSIM (images of 11 pixels or more),
-/// the
-///              relative squared distance in the feature network; of the model's own samples G(z): the distance of
-///              codes and the share found within 0.1 (code_distance), the squared error of images; the squared MMD
-///              (cubic kernel) of codes against the prior; with labels, accuracy of the nearest neighbour and of a
-///              linear probe on the codes and on the encoder's penultimate features, with an untrained encoder's as
-///              floor; seconds a sample.
-/// likelihood:  mean log p(x) of all test samples in nats, and in bits a number for images: exact or a lower bound.
+/// inference: of held-out samples x and their codes E(x) the squared error, PSNR, SSIM (images of 11 pixels or more)
+/// and the relative squared distance in the feature network; of mixtures the share of samples whose drawn codes decode
+/// to their own mode; of the model's own samples G(z) the distance of codes, the share found within 0.1 (code_distance)
+/// and the squared error; the squared MMD (cubic kernel) of codes against the prior; with labels, the accuracy of the
+/// nearest neighbour and of a linear probe on the codes and on the encoder's penultimate features, an untrained
+/// encoder's as floor; seconds a sample. likelihood: mean log p(x) of all test samples in nats, and in bits a number
+/// for images: exact or a lower bound.
 const std::vector<ModelMetricRow>& model_metric_table();
 
 }  // namespace obverse

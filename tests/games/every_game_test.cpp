@@ -161,11 +161,10 @@ std::string variant_name(const ::testing::TestParamInfo<Variant>& info) {
 INSTANTIATE_TEST_SUITE_P(Table, EveryGame, ::testing::ValuesIn(variants()), variant_name);
 
 TEST(Games, EveryKindIsTested) {
-  for (const GameRow& row : game_table())
-    if (row.name != "encoder")
-      EXPECT_TRUE(std::any_of(variants().begin(), variants().end(), [&](const Variant& v) {
-        return v.kind == row.name;
-      })) << row.name;
+  for (const GameRow& row : game_table()) {
+    const auto is_it = [&](const Variant& v) { return v.kind == row.name || row.name == "encoder"; };
+    EXPECT_TRUE(std::any_of(variants().begin(), variants().end(), is_it)) << row.name;
+  }
 }
 
 // A generator of any game that has one can be given an encoder after the fact.
