@@ -8,6 +8,7 @@ void setup_sample(CLI::App& app);
 void setup_eval(CLI::App& app);
 void setup_features(CLI::App& app);
 void setup_invert(CLI::App& app);
+void setup_posterior(CLI::App& app);
 void setup_report(CLI::App& app);
 void setup_list(CLI::App& app);
 void setup_completion(CLI::App& app);
@@ -20,6 +21,7 @@ const std::vector<Command>& command_table() {
       {"eval", "measure a model's samples, or any two sets of them", setup_eval},
       {"features", "train the small classifiers that metrics use", setup_features},
       {"invert", "find the latent codes of images", setup_invert},
+      {"posterior", "draw the many latent codes that may have given an image", setup_posterior},
       {"report", "write a run's report, one HTML file", setup_report},
       {"list", "show what is known by name: losses, models, metrics, ...", setup_list},
       {"completion", "print completions for bash", setup_completion},

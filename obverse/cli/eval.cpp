@@ -11,6 +11,7 @@
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/games/recipe.h"
+#include "obverse/infer/model_metrics.h"
 #include "obverse/metrics/evaluate.h"
 
 namespace obverse {
@@ -22,6 +23,8 @@ struct EvalCommand {
   std::string model, data, real, fake, features, path;
   int64_t size = 0;
   EvaluateOptions options;
+  std::vector<std::string> model_metrics;  // of the names given, those of model_metric_table()
+  ModelMetricOptions model_options;
   bool json = false;
 };
 
@@ -90,13 +93,20 @@ void check_alike(const Dataset& train, const Domain& fake, const std::string& fa
   fail("{} holds {}, {} gives {}: {}", train.name, real.text(), fake_name, fake.text(), advice);
 }
 
-// Measures `fake` against the data set that `options` name, prints, and records in `run` when it is a folder.
+// Measures `fake` against the data set that `options` name, prints, and records in `run` when it is a folder. loaded:
+// the model that makes `fake`, or null.
 void measure(const EvalCommand& c, const DataOptions& options, const Domain& fake_domain, const SampleSource& fake,
-             MetricLine line, const std::string& run) {
+             MetricLine line, const std::string& run, LoadedModel* loaded = nullptr) {
   const Dataset train = load_dataset(options, "train"), test = load_dataset(options, "test");
   check_alike(train, fake_domain, line.model);
   const auto network = choose_features(c.features, options, train, log_line);
-  const std::vector<Figure> figures = evaluate(c.options, train, test, fake, *network);
+  std::vector<Figure> figures;
+  if (!c.options.metrics.empty() || c.model_metrics.empty()) figures = evaluate(c.options, train, test, fake, *network);
+  for (const std::string& name : c.model_metrics) {
+    const ModelComparison comparison{*loaded, train, test, *network, c.model_options};
+    for (Figure& figure : find_row(model_metric_table(), "metric", name).measure(comparison))
+      figures.push_back(std::move(figure));
+  }
   line.data = options.source;
   line.timestamp = static_cast<double>(std::time(nullptr));
   if (c.json) {
@@ -108,7 +118,7 @@ void measure(const EvalCommand& c, const DataOptions& options, const Domain& fak
 }
 
 void measure_model(const EvalCommand& c) {
-  const LoadedModel loaded = load_model(c.model);
+  LoadedModel loaded = load_model(c.model);
   DataOptions options = loaded.recipe.data;
   if (!c.data.empty()) {
     options.source = c.data;
@@ -120,7 +130,7 @@ void measure_model(const EvalCommand& c) {
   MetricLine line;
   line.model = model.name;
   line.model_hash = model.hash;
-  measure(c, options, model.domain(), fake, line, run_folder_of(c.model));
+  measure(c, options, model.domain(), fake, line, run_folder_of(c.model), &loaded);
 }
 
 // Every sample of a source, both of its splits.
@@ -153,13 +163,30 @@ void measure_sets(EvalCommand c) {
   measure(c, real, fake.domain, source, line, "");
 }
 
-void run_eval(const EvalCommand& c) {
+// Takes the metrics of models out of those of samples.
+void sort_metrics(EvalCommand& c) {
+  std::vector<std::string> known = names(metric_table()), samples;
+  for (const std::string& name : names(model_metric_table())) known.push_back(name);
+  for (const std::string& name : c.options.metrics) {
+    const std::vector<std::string> models = names(model_metric_table());
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw UserError(unknown_name("metric", name, known));
+    const bool of_model = std::find(models.begin(), models.end(), name) != models.end();
+    (of_model ? c.model_metrics : samples).push_back(name);
+  }
+  c.options.metrics = samples;
+  c.model_options.seed = c.options.seed;
+}
+
+void run_eval(EvalCommand c) {
   const bool sets = !c.real.empty() || !c.fake.empty();
   if (sets == !c.model.empty())
     fail("eval: name a model or run folder, or else two sets of samples by --real and --fake");
   if (sets && (c.real.empty() || c.fake.empty())) fail("eval: --real and --fake go together");
   if (sets && !c.data.empty()) fail("eval: --data is for models: --real names the data here");
-  for (const std::string& name : c.options.metrics) find_row(metric_table(), "metric", name);
+  sort_metrics(c);
+  if (sets && !c.model_metrics.empty())
+    fail("eval: {} looks at a model, not at samples: name a model in place of --real and --fake", c.model_metrics[0]);
   sets ? measure_sets(c) : measure_model(c);
 }
 
@@ -173,7 +200,8 @@ void setup_eval(CLI::App& app) {
   app.add_option("--data", c->data, "data set to judge a model against; else the one it was trained on");
   app.add_option("--data-path", c->path, "where that data set lies, if not in its usual place");
   app.add_option("--size", c->size, "resize pictures to so many pixels a side")->check(CLI::Range(1, 4096));
-  app.add_option("--metrics", c->options.metrics, "some of fid,kid,pr,dc,classes,modes; else all that suit the data")
+  app.add_option("--metrics", c->options.metrics,
+                 "some of fid,kid,pr,dc,classes,modes (else all that suit the data), inference,likelihood")
       ->delimiter(',');
   app.add_option("--samples", c->options.samples,
                  "generated samples; else 10000, 2500 for mixtures, 26000 for Stacked MNIST")
@@ -181,6 +209,16 @@ void setup_eval(CLI::App& app) {
   app.add_option("--features", c->features,
                  "TorchScript network (FILE.pt, with a card FILE.json), a data set whose classifier to use, or pixels");
   app.add_option("--seed", c->options.seed, "of samples and subsets")->capture_default_str();
+  c->model_options.invert.method = "encode";
+  app.add_option("--method", c->model_options.invert.method, "inference: how codes are inferred")
+      ->check(CLI::IsMember(names(invert_table())))
+      ->capture_default_str();
+  app.add_option("--inverted", c->model_options.inverted, "inference: held-out samples, and own ones, to invert")
+      ->check(CLI::Range(4, 10'000'000))
+      ->capture_default_str();
+  app.add_option("--bound-samples", c->model_options.bound_samples, "likelihood: draws for each sample's lower bound")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
   app.add_flag("--json", c->json, "for programs");
   app.callback([c] { run_eval(*c); });
 }

@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -29,48 +28,23 @@ using Json = nlohmann::ordered_json;
 constexpr int64_t kGridImages = 256;  // a grid shows so many at most
 
 struct InvertCommand {
-  std::string model, data, label, out = "inversion";
-  std::vector<std::string> images;
+  std::string model, out = "inversion";
+  TargetChoice targets;
   InvertOptions options;
-  int64_t count = 64, own = 0, seed = 0, columns = 0;
+  int64_t seed = 0, columns = 0;
   double within = 0.1;
-  bool resize = false, find_class = false, json = false;
+  bool find_class = false, json = false;
 };
-
-// A class by its name or number.
-int64_t class_index(const LatentModel& model, const std::string& wanted) {
-  const auto& names = model.domain().classes;
-  const auto found = std::find(names.begin(), names.end(), wanted);
-  if (found != names.end()) return found - names.begin();
-  int64_t index = -1;
-  const char* end = wanted.data() + wanted.size();
-  const auto parsed = std::from_chars(wanted.data(), end, index);
-  if (parsed.ec != std::errc() || parsed.ptr != end || index < 0 || index >= model.classes())
-    fail("--class {}: not a class of {}: use 0 to {} or a class's name", wanted, model.name, model.classes() - 1);
-  return index;
-}
-
-Targets choose_targets(const InvertCommand& c, LoadedModel& loaded, Rng& rng) {
-  if ((c.images.empty() ? 0 : 1) + (c.data.empty() ? 0 : 1) + (c.own > 0 ? 1 : 0) > 1)
-    fail("invert: images, --data and --own exclude each other: name one");
-  Targets targets = c.own > 0           ? own_targets(*loaded.model, c.own, rng)
-                    : !c.images.empty() ? read_targets(c.images, loaded.domain, c.resize)
-                                        : load_targets(c.data, c.count, loaded);
-  if (c.label.empty()) return targets;
-  if (loaded.model->classes() == 0)
-    fail("--class {}: {} is unconditional: it has no classes", c.label, loaded.model->name);
-  targets.y = at::full({targets.size()}, class_index(*loaded.model, c.label), at::kLong);
-  return targets;
-}
 
 double quantile_of(const at::Tensor& values, double q) {
   return at::quantile(values.to(at::kDouble), q).item<double>();
 }
 
 // Figures that were not measured are null.
-Json summarise(const InvertCommand& c, const LoadedModel& loaded, const Targets& t, const Inversion& found) {
+Json summarise(const InvertCommand& c, const LoadedModel& loaded, const Targets& t, const Inversion& found,
+               double reach_mse) {
   const at::Tensor mse = found.mse;
-  Json s = {{"method", c.options.method},
+  Json s = {{"method", found.method},
             {"images", t.size()},
             {"descent", c.options.optimise.descent},
             {"steps", c.options.optimise.steps},
@@ -89,6 +63,8 @@ Json summarise(const InvertCommand& c, const LoadedModel& loaded, const Targets&
             {"model", loaded.model->name},
             {"model_hash", loaded.model->hash},
             {"seed", c.seed},
+            {"reach_mse", reach_mse},
+            {"outside", (mse > reach_mse).sum().item<int64_t>()},
             {"interrupted", interrupted().load()}};
   if (found.feature_error.defined()) s["feature_error_median"] = quantile_of(found.feature_error, 0.5);
   if (t.code.defined())
@@ -103,9 +79,7 @@ void write_latents(const std::string& path, const Inversion& found, const std::s
       {"z", found.code}, {"mse", found.mse}, {"psnr", found.psnr}, {"steps", found.steps}, {"seconds", found.seconds}};
   if (found.y.defined()) arrays.emplace_back("y", found.y);
   if (found.feature_error.defined()) arrays.emplace_back("feature_error", found.feature_error);
-  const at::Tensor text = at::empty({static_cast<int64_t>(hash.size())}, at::kByte);  // ASCII
-  std::copy(hash.begin(), hash.end(), text.data_ptr<uint8_t>());
-  arrays.emplace_back("model_hash", text);
+  arrays.emplace_back("model_hash", text_array(hash));
   write_npz(path, arrays);
 }
 
@@ -153,7 +127,7 @@ bool show_progress(double share, bool terminal) {
 void run_invert(const InvertCommand& c) {
   LoadedModel loaded = load_model(c.model);  // float32: a line search needs it
   Rng rng(static_cast<uint64_t>(c.seed), "invert"), own_rng(static_cast<uint64_t>(c.seed), "own samples");
-  const Targets targets = choose_targets(c, loaded, own_rng);
+  const Targets targets = choose_targets(c.targets, loaded, own_rng);
   std::error_code error;
   std::filesystem::create_directories(c.out, error);
   if (error) fail("{}: cannot make the folder ({}): name another with --out", c.out, error.message());
@@ -162,10 +136,16 @@ void run_invert(const InvertCommand& c) {
   const Inversion found = invert(*loaded.model, targets.x, c.find_class ? at::Tensor() : targets.y, c.options, rng,
                                  [&](double share) { return show_progress(share, terminal); });
   if (terminal) fmt::print(stderr, "\r\033[K");
-  const Json summary = summarise(c, loaded, targets, found);
+  Rng reach_rng(0, "reach");
+  const Json summary = summarise(c, loaded, targets, found, reach(*loaded.model, reach_rng));
   write_latents(c.out + "/latents.npz", found, loaded.model->hash);
   if (loaded.domain.kind == Domain::Kind::image) write_pictures(c, targets, found.reconstruction);
   write_file(c.out + "/summary.json", summary.dump(2) + "\n");
+  if (const auto outside = summary["outside"].get<int64_t>(); outside > 0)
+    fmt::print(stderr,
+               "warning: {} of {} images lie outside what the model can make: their errors are above {:.3g}, the "
+               "distance between neighbours among its own samples\n",
+               outside, targets.size(), summary["reach_mse"].get<double>());
   if (interrupted()) fmt::print(stderr, "stopped: these are the codes found so far\n");
   if (c.json)
     fmt::print("{}\n", summary.dump(2));
@@ -179,15 +159,12 @@ void setup_invert(CLI::App& app) {
   auto c = std::make_shared<InvertCommand>();
   OptimiseOptions& o = c->options.optimise;
   app.add_option("model", c->model, "model file or run folder")->required();
-  app.add_option("images", c->images, "PNG or JPEG files, or folders of them; none: test images of the model's data");
-  app.add_option("--data", c->data, "test split of a data set, by name or path");
-  app.add_option("--count", c->count, "test samples to take; 0: all")
-      ->check(CLI::Range(0, 1 << 30))
-      ->capture_default_str();
-  app.add_option("--own", c->own, "check on so many samples of the model's own, whose codes are known")
-      ->check(CLI::Range(1, 1 << 24));
+  add_target_options(app, c->targets);
   app.add_option("--method", c->options.method, "how codes are inferred")
       ->check(CLI::IsMember(names(invert_table())))
+      ->capture_default_str();
+  app.add_option("--budget-ms", c->options.budget_ms, "milliseconds an image after which the work stops; 0: none")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--steps", o.steps, "gradient steps on each code")
       ->check(CLI::Range(0, 1000000))
@@ -209,9 +186,7 @@ void setup_invert(CLI::App& app) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--batch", o.batch, "codes decoded at once")->check(CLI::Range(1, 65536))->capture_default_str();
-  app.add_option("--class", c->label, "class of the images, by name or number, for a conditional model");
   app.add_flag("--find-class", c->find_class, "infer the class too, as is done where it is not known");
-  app.add_flag("--resize", c->resize, "resize images to the model's size");
   app.add_option("--within", c->within, "a code counts as found within this distance a number")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

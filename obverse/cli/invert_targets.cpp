@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <set>
 
@@ -50,6 +52,19 @@ at::Tensor read_target(const std::string& path, const Domain& domain, bool resiz
   return resize_bicubic(image.unsqueeze(0), height, width).squeeze(0);
 }
 
+// A class by its name or number.
+int64_t class_index(const LatentModel& model, const std::string& wanted) {
+  const auto& names = model.domain().classes;
+  const auto found = std::find(names.begin(), names.end(), wanted);
+  if (found != names.end()) return found - names.begin();
+  int64_t index = -1;
+  const char* end = wanted.data() + wanted.size();
+  const auto parsed = std::from_chars(wanted.data(), end, index);
+  if (parsed.ec != std::errc() || parsed.ptr != end || index < 0 || index >= model.classes())
+    fail("--class {}: not a class of {}: use 0 to {} or a class's name", wanted, model.name, model.classes() - 1);
+  return index;
+}
+
 }  // namespace
 
 Targets read_targets(const std::vector<std::string>& paths, const Domain& domain, bool resize) {
@@ -88,14 +103,44 @@ Targets load_targets(const std::string& name, int64_t count, const LoadedModel& 
 }
 
 Targets own_targets(LatentModel& model, int64_t count, Rng& rng) {
-  std::vector<int64_t> shape = model.spaces().front().shape;
-  shape.insert(shape.begin(), count);
   Targets targets;
   targets.what = "own samples";
-  targets.code = rng.normal(shape);
+  targets.code = model.spaces().front().draw(count, rng);
   if (model.classes() > 0) targets.y = rng.integers(model.classes(), {count});
   targets.x = decode_all(model, targets.code, targets.y);
   return targets;
+}
+
+Targets choose_targets(const TargetChoice& c, LoadedModel& loaded, Rng& rng) {
+  if ((c.images.empty() ? 0 : 1) + (c.data.empty() ? 0 : 1) + (c.own > 0 ? 1 : 0) > 1)
+    fail("images, --data and --own exclude each other: name one");
+  Targets targets = c.own > 0           ? own_targets(*loaded.model, c.own, rng)
+                    : !c.images.empty() ? read_targets(c.images, loaded.domain, c.resize)
+                                        : load_targets(c.data, c.count, loaded);
+  if (c.label.empty()) return targets;
+  if (loaded.model->classes() == 0)
+    fail("--class {}: {} is unconditional: it has no classes", c.label, loaded.model->name);
+  targets.y = at::full({targets.size()}, class_index(*loaded.model, c.label), at::kLong);
+  return targets;
+}
+
+void add_target_options(CLI::App& app, TargetChoice& choice) {
+  app.add_option("images", choice.images,
+                 "PNG or JPEG files, or folders of them; none: test images of the model's data");
+  app.add_option("--data", choice.data, "test split of a data set, by name or path");
+  app.add_option("--count", choice.count, "test samples to take; 0: all")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
+  app.add_option("--own", choice.own, "check on so many samples of the model's own, whose codes are known")
+      ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--class", choice.label, "class of the images, by name or number, for a conditional model");
+  app.add_flag("--resize", choice.resize, "resize images to the model's size");
+}
+
+at::Tensor text_array(const std::string& text) {
+  const at::Tensor array = at::empty({static_cast<int64_t>(text.size())}, at::kByte);
+  std::copy(text.begin(), text.end(), array.data_ptr<uint8_t>());
+  return array;
 }
 
 }  // namespace obverse

@@ -5,6 +5,10 @@
 
 #include "obverse/games/recipe.h"
 
+namespace CLI {
+class App;
+}
+
 namespace obverse {
 
 /// What is to be inverted.
@@ -16,6 +20,24 @@ struct Targets {
   std::vector<std::string> files;  // paths of images read; empty otherwise
   int64_t size() const { return x.size(0); }
 };
+
+/// What the command line says of targets.
+struct TargetChoice {
+  std::vector<std::string> images;  // files and folders
+  std::string data, label;
+  int64_t count = 64, own = 0;
+  bool resize = false;
+};
+
+/// The options of a command that fill a choice: images, --data, --count, --own, --class, --resize.
+void add_target_options(CLI::App& app, TargetChoice& choice);
+
+/// ASCII as bytes, for NPZ files: uint8 [length].
+at::Tensor text_array(const std::string& text);
+
+/// The targets of a choice; `rng` draws the model's own samples. Throws UserError when it contradicts itself, or the
+/// class is none of the model's.
+Targets choose_targets(const TargetChoice& choice, LoadedModel& model, Rng& rng);
 
 /// PNG and JPEG files, or folders of them, as the model's domain: grey and colour are converted into each other, sizes
 /// only when `resize` is set. Throws UserError with every file's problem, a line each.

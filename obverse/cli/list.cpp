@@ -10,10 +10,14 @@
 #include "obverse/core/table.h"
 #include "obverse/games/recipe.h"
 #include "obverse/infer/invert.h"
+#include "obverse/infer/model_metrics.h"
 #include "obverse/losses/adversarial.h"
+#include "obverse/losses/likelihoods.h"
 #include "obverse/losses/penalties.h"
 #include "obverse/metrics/evaluate.h"
+#include "obverse/models/flow.h"
 #include "obverse/models/networks.h"
+#include "obverse/models/prior.h"
 #include "obverse/train/update_rules.h"
 
 namespace obverse {
@@ -62,10 +66,15 @@ const std::vector<Listing>& listings() {
       {"generators", "kinds of [generator]", rows_of(generator_table)},
       {"discriminators", "kinds of [discriminator]", rows_of(discriminator_table)},
       {"encoders", "kinds of [encoder]", rows_of(encoder_table)},
+      {"joint-discriminators", "kinds of [discriminator] where game.kind is bigan", rows_of(joint_discriminator_table)},
+      {"flows", "kinds of [flow]", rows_of(flow_table)},
       {"losses", "values of game.loss", rows_of(adversarial_table)},
       {"penalties", "tables under [game]", rows_of(penalty_table)},
+      {"likelihoods", "values of game.likelihood", rows_of(likelihood_table)},
+      {"priors", "values of game.prior", rows_of(prior_table)},
       {"updates", "values of train.update", rows_of(update_table)},
       {"metrics", "for eval --metrics", rows_of(metric_table)},
+      {"model-metrics", "for eval --metrics, of a model", rows_of(model_metric_table)},
       {"features", "for eval --features, beside files and names of data sets", rows_of(feature_table)},
       {"methods", "for invert --method", rows_of(invert_table)},
       {"keys", "every key of a recipe", recipe_keys},

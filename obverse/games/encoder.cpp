@@ -4,8 +4,6 @@
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
-#include "obverse/games/gan.h"
-#include "obverse/games/network_model.h"
 #include "obverse/games/recipe.h"
 #include "obverse/losses/reconstruction.h"
 
@@ -27,58 +25,54 @@ void EncoderGameOptions::describe(Fields& f) {
     f("model_hash", model_hash,
       "SHA-256 of the model; filled in, as are z_dim, conditional, [generator], [discriminator]");
     f("z_dim", z_dim, "numbers in a latent code; taken from the model", {1, 65536});
+    f("prior", prior, "of codes; taken from the model", names(prior_table()));
     f("conditional", conditional, "whether the networks are told the class; taken from the model");
+    f("has_discriminator", has_discriminator, "whether the model has one of samples; taken from the model");
     if (latent_weight + image_weight + feature_weight <= 0)
       f.problem("latent_weight", "every weight is 0: nothing to learn from");
   });
   f.table("generator", generator);
-  f.table("discriminator", discriminator);
+  if (has_discriminator) f.table("discriminator", discriminator);
   f.table("encoder", [&] {
     encoder.describe(f);
     f.table("optimiser", optimiser);
   });
 }
 
-namespace {
-
-// The tables [generator] and [discriminator] of a recipe, whichever kind its game is of.
-template <class From>
-bool copy_networks(const Options& source, EncoderGameOptions& to) {
-  const auto* from = dynamic_cast<const From*>(&source);
-  if (!from) return false;
-  to.z_dim = from->z_dim;
-  to.conditional = from->conditional;
-  to.generator = from->generator;
-  to.discriminator = from->discriminator;
-  return true;
+GeneratorParts EncoderGameOptions::generator_parts() const {
+  GeneratorParts parts{z_dim, prior, conditional, generator, {}};
+  if (has_discriminator) parts.discriminator = discriminator;
+  return parts;
 }
-
-NetworkShape shape_for(const EncoderGameOptions& options, const Domain& domain) {
-  if (options.conditional && domain.classes.empty())
-    fail("game.model: {} needs the class of each sample, and the data have no labels: use data with classes",
-         options.model);
-  return {domain, options.z_dim, options.conditional ? static_cast<int64_t>(domain.classes.size()) : 0};
-}
-
-}  // namespace
 
 void EncoderGameOptions::complete() {
   if (!model_hash.empty()) return;
   if (model.empty()) fail("game.model: name the model file or run folder whose generator is to be inverted");
-  const LoadedModel source = load_model(model);
-  const Options& game = *source.recipe.game.options;
-  if (!copy_networks<GanOptions>(game, *this) && !copy_networks<EncoderGameOptions>(game, *this))
+  const LoadedModel loaded = load_model(model);
+  const auto* source = dynamic_cast<const GeneratorSource*>(loaded.recipe.game.options.get());
+  if (!source)
     fail("game.model: {} is of kind {}, which has no generator to learn an encoder for", model,
-         source.recipe.game.kind);
-  model_hash = source.model->hash;
+         loaded.recipe.game.kind);
+  const GeneratorParts parts = source->generator_parts();
+  z_dim = parts.z_dim;
+  prior = parts.prior;
+  conditional = parts.conditional;
+  generator = parts.generator;
+  has_discriminator = parts.discriminator.has_value();
+  if (has_discriminator) discriminator = *parts.discriminator;
+  if (!has_discriminator && feature_weight > 0)
+    fail("game.feature_weight: {} has no discriminator of samples to take features of: set it to 0", model);
+  model_hash = loaded.model->hash;
 }
 
-EncoderGame::EncoderGame(const EncoderGameOptions& options, const Domain& domain, uint64_t seed)
-    : options_(options), shape_(shape_for(options, domain)) {
+EncoderGame::EncoderGame(const EncoderGameOptions& options, const Domain& domain, uint64_t seed) : options_(options) {
+  networks_.shape = network_shape(domain, options.z_dim, options.conditional);
+  networks_.prior = options.prior;
   Rng generator_rng(seed, "generator"), discriminator_rng(seed, "discriminator"), encoder_rng(seed, "encoder");
-  generator_ = build(options_.generator, shape_, generator_rng);
-  discriminator_ = build(options_.discriminator, shape_, discriminator_rng);
-  encoder_ = build(options_.encoder, shape_, encoder_rng);
+  generator_ = networks_.generator = build(options_.generator, networks_.shape, generator_rng);
+  if (options_.has_discriminator)
+    discriminator_ = networks_.discriminator = build(options_.discriminator, networks_.shape, discriminator_rng);
+  encoder_ = networks_.encoder = build(options_.encoder, networks_.shape, encoder_rng);
   for (const auto& [name, module] : EncoderGame::fixed_modules()) {
     module->train(false);
     module->set_requires_grad(false);
@@ -87,6 +81,7 @@ EncoderGame::EncoderGame(const EncoderGameOptions& options, const Domain& domain
 }
 
 std::vector<std::pair<std::string, std::shared_ptr<Module>>> EncoderGame::fixed_modules() {
+  if (!discriminator_) return {{"generator", generator_}};
   return {{"generator", generator_}, {"discriminator", discriminator_}};
 }
 
@@ -94,9 +89,9 @@ void EncoderGame::begin() {
   const LoadedModel source = load_model(options_.model);
   if (source.model->hash != options_.model_hash)
     fail("game.model: {} has changed since the recipe was read: start again", source.model->name);
-  if (!(source.domain == shape_.domain))
+  if (!(source.domain == networks_.shape.domain))
     fail("game.model: {} was trained on {}, the data are {}: use data of that kind", source.model->name,
-         source.domain.text(), shape_.domain.text());
+         source.domain.text(), networks_.shape.domain.text());
   for (const auto& [name, module] : fixed_modules())
     copy_named(module->state(), source.game->module(name)->state(), source.model->name);
 }
@@ -110,8 +105,8 @@ Terms EncoderGame::loss(const Phase&, Round& round) {
 }
 
 void EncoderGame::add_reconstruction(const Batch& real, Terms& terms) {
-  const at::Tensor code = encoder_->forward(real.x, real.y);  // [N, d]
-  const at::Tensor x = generator_->forward(code, real.y);     // [N, ...]
+  const at::Tensor code = networks_.infer(real.x, real.y).mean;  // [N, d]
+  const at::Tensor x = generator_->forward(code, real.y);        // [N, ...]
   const at::Tensor error = mean_squared_error(x, real.x).mean();
   terms.watch("mse", mean_of(error));
   terms.watch("code_square", mean_of(code.detach().square()));  // 1 under the prior
@@ -123,14 +118,12 @@ void EncoderGame::add_reconstruction(const Batch& real, Terms& terms) {
 
 // The encoder's statistics are those of real samples, where there is a pass over them.
 void EncoderGame::add_latent(const Batch& real, Round& round, Terms& terms) {
-  const at::Tensor z = round.rng().normal({real.x.size(0), shape_.z_dim});
+  const at::Tensor z = networks_.space().draw(real.x.size(0), round.rng());
   const at::Tensor x = without_grad([&] { return generator_->forward(z, real.y); });
   if (!terms.terms().empty()) encoder_->track(false);
-  terms.add("latent", options_.latent_weight * mean_squared_error(encoder_->forward(x, real.y), z).mean());
+  terms.add("latent", options_.latent_weight * mean_squared_error(networks_.infer(x, real.y).mean, z).mean());
 }
 
-std::unique_ptr<LatentModel> EncoderGame::model() {
-  return std::make_unique<NetworkModel>(shape_, generator_, discriminator_, encoder_);
-}
+std::unique_ptr<LatentModel> EncoderGame::model() { return std::make_unique<NetworkModel>(networks_); }
 
 }  // namespace obverse

@@ -1,28 +1,33 @@
 #pragma once
 
 #include "obverse/games/game.h"
-#include "obverse/models/networks.h"
+#include "obverse/games/generator_source.h"
+#include "obverse/games/network_model.h"
 
 namespace obverse {
 
 /// [game] and [encoder] of a recipe whose game is of kind "encoder". The recipe names a trained model; what its
 /// networks are is copied from it, so that the effective recipe, and with it the encoder's own model file, stands by
 /// itself.
-struct EncoderGameOptions : Options {
+struct EncoderGameOptions : Options, GeneratorSource {
   std::string model;            // file or run folder of the generator
   std::string model_hash;       // SHA-256 of that file; empty: not looked at yet
   double latent_weight = 0.02;  // more costs reconstruction, none leaves codes free to leave the prior
   double image_weight = 1;
   double feature_weight = 0.1;
   int64_t z_dim = 64;
+  std::string prior = "normal";
   bool conditional = false;
+  bool has_discriminator = true;
   Choice<NetworkRow<Generator>> generator;
   Choice<NetworkRow<Discriminator>> discriminator;
   Choice<NetworkRow<Encoder>> encoder;
   OptimiserOptions optimiser;
   EncoderGameOptions();
   void describe(Fields& f) override;
-  /// Copies the networks' options from `model`, once. Throws UserError when it is missing or has no generator.
+  GeneratorParts generator_parts() const override;
+  /// Copies the networks' options from `model`, once. Throws UserError when it is missing, has no generator,
+  /// or no discriminator where feature_weight needs one.
   void complete();
 };
 
@@ -51,9 +56,9 @@ class EncoderGame : public Game {
   void add_latent(const Batch& real, Round& round, Terms& terms);
 
   EncoderGameOptions options_;
-  NetworkShape shape_;
+  Networks networks_;
   std::shared_ptr<Generator> generator_;
-  std::shared_ptr<Discriminator> discriminator_;
+  std::shared_ptr<Discriminator> discriminator_;  // null where the model has none
   std::shared_ptr<Encoder> encoder_;
   std::vector<Player> players_;
 };

@@ -4,7 +4,6 @@
 
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
-#include "obverse/games/network_model.h"
 
 namespace obverse {
 
@@ -22,6 +21,7 @@ void GanOptions::describe(Fields& f) {
   f.table("game", [&] {
     f("loss", loss, "adversarial loss", names(adversarial_table()));
     f("z_dim", z_dim, "numbers in a latent code", {1, 65536});
+    f("prior", prior, "of codes", names(prior_table()));
     f("conditional", conditional, "generator and discriminator are told the class");
     f("critic_steps", critic_steps, "discriminator steps a generator step", {1, 1000});
     for (size_t i = 0; i < penalties.size(); ++i) f.table(penalty_table()[i].name, penalties[i]);
@@ -36,19 +36,15 @@ void GanOptions::describe(Fields& f) {
   });
 }
 
-static NetworkShape shape_for(const GanOptions& options, const Domain& domain) {
-  if (options.conditional && domain.classes.empty())
-    fail("game.conditional: the data set has no labels; set it to false or use data with classes");
-  return {domain, options.z_dim, options.conditional ? static_cast<int64_t>(domain.classes.size()) : 0};
-}
+GeneratorParts GanOptions::generator_parts() const { return {z_dim, prior, conditional, generator, discriminator}; }
 
 Gan::Gan(const GanOptions& options, const Domain& domain, uint64_t seed)
-    : options_(options),
-      loss_(find_row(adversarial_table(), "loss", options.loss)),
-      shape_(shape_for(options, domain)) {
+    : options_(options), loss_(find_row(adversarial_table(), "loss", options.loss)) {
+  networks_.shape = network_shape(domain, options.z_dim, options.conditional);
+  networks_.prior = options.prior;
   Rng generator_rng(seed, "generator"), discriminator_rng(seed, "discriminator");
-  generator_ = build(options_.generator, shape_, generator_rng);
-  discriminator_ = build(options_.discriminator, shape_, discriminator_rng);
+  generator_ = networks_.generator = build(options_.generator, networks_.shape, generator_rng);
+  discriminator_ = networks_.discriminator = build(options_.discriminator, networks_.shape, discriminator_rng);
   players_ = {{"discriminator", {{"discriminator", discriminator_}}, options_.discriminator_optimiser},
               {"generator", {{"generator", generator_}}, options_.generator_optimiser}};
 }
@@ -68,7 +64,7 @@ Terms Gan::loss(const Phase& phase, Round& round) {
 }
 
 at::Tensor Gan::generate(const at::Tensor& y, Round& round) {
-  return generator_->forward(round.rng().normal({round.batch, shape_.z_dim}), y);
+  return generator_->forward(networks_.space().draw(round.batch, round.rng()), y);
 }
 
 double Gan::strength(size_t penalty, const Round& round) const {
@@ -144,7 +140,7 @@ Terms Gan::discriminator_loss(Round& round) {
 Terms Gan::generator_loss(Round& round) {
   Batch real;
   at::Tensor real_logits;
-  if (loss_.generator_needs_real || shape_.classes > 0) real = round.next_batch();
+  if (loss_.generator_needs_real || networks_.shape.classes > 0) real = round.next_batch();
   const at::Tensor fake = generate(real.y, round);
   if (loss_.generator_needs_real) real_logits = discriminator_->forward(real.x, real.y);
   Terms terms;
@@ -163,6 +159,6 @@ Terms Gan::penalty_loss(const std::string& name, Round& round) {
   return terms;
 }
 
-std::unique_ptr<LatentModel> Gan::model() { return std::make_unique<NetworkModel>(shape_, generator_, discriminator_); }
+std::unique_ptr<LatentModel> Gan::model() { return std::make_unique<NetworkModel>(networks_); }
 
 }  // namespace obverse

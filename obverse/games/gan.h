@@ -1,6 +1,8 @@
 #pragma once
 
 #include "obverse/games/game.h"
+#include "obverse/games/generator_source.h"
+#include "obverse/games/network_model.h"
 #include "obverse/losses/adversarial.h"
 #include "obverse/losses/penalties.h"
 #include "obverse/models/networks.h"
@@ -15,9 +17,10 @@ struct PenaltyOptions : Options {
 };
 
 /// [game], [generator] and [discriminator] of a recipe whose game is of kind "gan".
-struct GanOptions : Options {
+struct GanOptions : Options, GeneratorSource {
   std::string loss = "non-saturating";
   int64_t z_dim = 64;
+  std::string prior = "normal";
   bool conditional = false;
   int64_t critic_steps = 1;
   std::vector<PenaltyOptions> penalties;  // one a row of penalty_table()
@@ -26,6 +29,7 @@ struct GanOptions : Options {
   OptimiserOptions generator_optimiser, discriminator_optimiser;
   GanOptions();
   void describe(Fields& f) override;
+  GeneratorParts generator_parts() const override;
 };
 
 /// The two-player game of Goodfellow 2014 with any pair of losses and any penalties.
@@ -38,6 +42,10 @@ class Gan : public Game {
   std::unique_ptr<LatentModel> model() override;
   std::vector<std::string> averaged() override { return {"generator"}; }
   int64_t batches_per_round() override { return options_.critic_steps; }
+
+ protected:
+  std::vector<Player> players_;
+  Networks networks_;
 
  private:
   Terms discriminator_loss(Round& round);
@@ -52,10 +60,8 @@ class Gan : public Game {
 
   GanOptions options_;
   const AdversarialLoss& loss_;
-  NetworkShape shape_;
   std::shared_ptr<Generator> generator_;
   std::shared_ptr<Discriminator> discriminator_;
-  std::vector<Player> players_;
 };
 
 }  // namespace obverse

@@ -1,38 +1,59 @@
 #pragma once
 
+#include "obverse/core/table.h"
 #include "obverse/models/latent_model.h"
 #include "obverse/models/networks.h"
 
 namespace obverse {
 
-/// The LatentModel over a generator and, where the game has them, a discriminator's features and an encoder.
+/// The networks of a game; those that it lacks are null.
+struct Networks {
+  NetworkShape shape;
+  std::shared_ptr<Generator> generator;
+  std::shared_ptr<Discriminator> discriminator = nullptr;
+  std::shared_ptr<Encoder> encoder = nullptr;
+  std::string prior = "normal";
+  bool stochastic = false;  // the encoder gives means and standard deviations: 2 z_dim numbers
+
+  LatentSpace space() const { return {"z", {shape.z_dim}, prior}; }
+  CodeDistribution infer(const at::Tensor& x, const at::Tensor& y) const {
+    const at::Tensor output = encoder->forward(x, y);  // [N, z_dim] or [N, 2 z_dim]
+    if (stochastic) return gaussian_codes(output);
+    return {find_row(prior_table(), "prior", prior).confine(output), {}};
+  }
+};
+
+/// The LatentModel over a generator and, where the game has them, a discriminator's features and an encoder. Features
+/// are the encoder's where there is no discriminator of samples.
 class NetworkModel : public LatentModel {
  public:
-  NetworkModel(NetworkShape shape, std::shared_ptr<Generator> generator,
-               std::shared_ptr<Discriminator> discriminator = nullptr, std::shared_ptr<Encoder> encoder = nullptr)
-      : shape_(std::move(shape)),
-        generator_(std::move(generator)),
-        discriminator_(std::move(discriminator)),
-        encoder_(std::move(encoder)) {}
+  explicit NetworkModel(Networks networks) : networks_(std::move(networks)) {}
 
-  const Domain& domain() const override { return shape_.domain; }
-  std::vector<LatentSpace> spaces() const override { return {{"z", {shape_.z_dim}}}; }
-  int64_t classes() const override { return shape_.classes; }
-  at::Tensor decode(const at::Tensor& code, const at::Tensor& y) override { return generator_->forward(code, y); }
-  bool can_encode() const override { return encoder_ != nullptr; }
+  const Domain& domain() const override { return networks_.shape.domain; }
+  std::vector<LatentSpace> spaces() const override { return {networks_.space()}; }
+  int64_t classes() const override { return networks_.shape.classes; }
+  at::Tensor decode(const at::Tensor& code, const at::Tensor& y) override {
+    return networks_.generator->forward(code, y);
+  }
+  bool can_encode() const override { return networks_.encoder != nullptr; }
+  CodeDistribution infer(const at::Tensor& x, const at::Tensor& y) override {
+    return can_encode() ? networks_.infer(x, y) : LatentModel::infer(x, y);
+  }
   at::Tensor encode(const at::Tensor& x, const at::Tensor& y) override {
-    return encoder_ ? encoder_->forward(x, y) : LatentModel::encode(x, y);
+    return can_encode() ? networks_.infer(x, y).mean : LatentModel::encode(x, y);
   }
-  bool has_features() const override { return discriminator_ != nullptr; }
+  bool has_encoder_features() const override { return can_encode(); }
+  at::Tensor encoder_features(const at::Tensor& x) override {
+    return can_encode() ? networks_.encoder->features(x) : LatentModel::encoder_features(x);
+  }
+  bool has_features() const override { return networks_.discriminator || networks_.encoder; }
   at::Tensor features(const at::Tensor& x) override {
-    return discriminator_ ? discriminator_->features(x) : LatentModel::features(x);
+    if (networks_.discriminator) return networks_.discriminator->features(x);
+    return can_encode() ? networks_.encoder->features(x) : LatentModel::features(x);
   }
 
- private:
-  NetworkShape shape_;
-  std::shared_ptr<Generator> generator_;
-  std::shared_ptr<Discriminator> discriminator_;
-  std::shared_ptr<Encoder> encoder_;
+ protected:
+  Networks networks_;
 };
 
 }  // namespace obverse

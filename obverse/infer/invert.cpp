@@ -1,9 +1,11 @@
 #include "obverse/infer/invert.h"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
@@ -17,12 +19,14 @@ const std::vector<InvertMethod>& invert_table() {
       {"optimise", "Zhu 2016, Lipton 2017: gradient descent on the code, G frozen", false, true},
       {"encode", "Donahue 2017, Schlegl 2019: one pass of an encoder", true, false},
       {"hybrid", "Zhu 2016: the encoder's code, then gradient descent from it", true, true},
+      {"auto", "what suits the model: encode where that is exact, hybrid where there is an encoder, else optimise"},
   };
   return table;
 }
 
 void InvertOptions::describe(Fields& f) {
   f("method", method, "how codes are inferred", names(invert_table()));
+  f("budget_ms", budget_ms, "milliseconds a sample after which the work stops; 0: none", kNotNegative);
   optimise.describe(f);
 }
 
@@ -59,6 +63,13 @@ Starts choose_starts(LatentModel& model, const at::Tensor& x, const at::Tensor& 
   return together(encoded, draw_starts(model, x, y, options, rng));
 }
 
+void check_targets(const LatentModel& model, const at::Tensor& x) {
+  if (x.sizes().slice(1) != at::IntArrayRef(model.domain().shape))
+    fail("{}: makes {}, the samples to invert are of another shape ({}): resize them, or use another model", model.name,
+         model.domain().text(), fmt::join(x.sizes().slice(1), "x"));
+  if (!at::isfinite(x).all().item<bool>()) fail("the samples to invert hold NaN or infinite numbers: clean them first");
+}
+
 // Decodes the codes and measures them against x.
 void measure(LatentModel& model, const at::Tensor& x, int64_t slice, Inversion& result) {
   result.reconstruction = decode_all(model, result.code, result.y);
@@ -76,24 +87,47 @@ void measure(LatentModel& model, const at::Tensor& x, int64_t slice, Inversion& 
 
 }  // namespace
 
-Inversion invert(LatentModel& model, const at::Tensor& x, const at::Tensor& y, const InvertOptions& options, Rng& rng,
-                 const InferProgress& progress) {
-  const InvertMethod& method = find_row(invert_table(), "method", options.method);
+const InvertMethod& choose_method(const LatentModel& model, const std::string& name) {
+  const char* suits = model.invertible() ? "encode" : model.can_encode() ? "hybrid" : "optimise";
+  const InvertMethod& method = find_row(invert_table(), "method", name == "auto" ? suits : name);
   if (method.encodes && !model.can_encode())
     fail("method {}: {} has no encoder; use --method optimise, or train one: a recipe with [game] kind = \"encoder\"",
          method.name, model.name);
-  const auto start = std::chrono::steady_clock::now();
+  return method;
+}
+
+double reach(LatentModel& model, Rng& rng, int64_t count) {
+  const at::Tensor x = sample(model, count, rng).x.flatten(1);
+  at::Tensor distance = at::cdist(x, x).square() / static_cast<double>(x.size(1));
+  distance.fill_diagonal_(std::numeric_limits<double>::infinity());
+  return at::quantile(std::get<0>(distance.min(1)), 0.95).item<double>();
+}
+
+Inversion invert(LatentModel& model, const at::Tensor& x, const at::Tensor& y, const InvertOptions& options, Rng& rng,
+                 const InferProgress& progress) {
+  using Clock = std::chrono::steady_clock;
+  const InvertMethod& method = choose_method(model, options.method);
+  check_targets(model, x);
+  const auto start = Clock::now();
+  const double budget = options.budget_ms / 1000 * static_cast<double>(x.size(0));
+  const auto spent = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   OptimiseOptions search = options.optimise;
   if (!method.optimises) search.steps = 0;
   const at::Tensor labels = model.classes() > 0 ? y : at::Tensor();
   const Starts starts = choose_starts(model, x, labels, method, search, rng);
-  const std::chrono::duration<double> choosing = std::chrono::steady_clock::now() - start;
-  const Optimised found = optimise(model, x, starts, search, rng, progress);
+  const double choosing = spent();
+  if (budget > 0 && choosing > budget)
+    fail("budget_ms {:g}: choosing where to start took {:.3g} ms a sample: give more, or invert more samples at once",
+         options.budget_ms, 1000 * choosing / static_cast<double>(x.size(0)));
+  const Optimised found = optimise(model, x, starts, search, rng, [&](double share) {
+    return (budget == 0 || spent() < budget) && (!progress || progress(share));
+  });
   Inversion result;
+  result.method = method.name;
   result.code = found.code;
   result.y = found.y;
   result.steps = found.steps;
-  result.seconds = found.seconds + choosing.count() / static_cast<double>(x.size(0));
+  result.seconds = found.seconds + choosing / static_cast<double>(x.size(0));
   measure(model, x, search.batch, result);
   return result;
 }

@@ -37,11 +37,17 @@ void OptimiseOptions::describe(Fields& f) {
 namespace {
 
 constexpr int64_t kParts = 10;  // the steps are done in so many parts; between them candidates are given up
+constexpr int64_t kStride = 4;  // steps after which `progress` is asked whether to go on
 
 class Search {
  public:
   Search(LatentModel& model, const at::Tensor& x, const Starts& starts, const OptimiseOptions& options, Rng& rng)
-      : model_(model), options_(options), rng_(rng), x_(x), candidates_(starts) {
+      : model_(model),
+        prior_(find_row(prior_table(), "prior", model.spaces().front().prior)),
+        options_(options),
+        rng_(rng),
+        x_(x),
+        candidates_(starts) {
     if (options.feature_weight > 0) features_ = target_features();
     seconds_ = at::zeros({x.size(0)}, at::kDouble);
   }
@@ -56,6 +62,7 @@ class Search {
   at::Tensor ranked();
 
   LatentModel& model_;
+  const Prior& prior_;
   const OptimiseOptions& options_;
   Rng& rng_;
   at::Tensor x_, features_, seconds_;  // [N, ...], [N, F] or undefined, [N]
@@ -73,7 +80,7 @@ at::Tensor Search::target_features() {
 void Search::work(const at::Tensor& rows, int64_t begin, int64_t end) {
   Candidates c = candidates_.pick(rows);
   const at::Tensor features = features_.defined() ? features_.index_select(0, c.image) : at::Tensor();
-  const Objective objective{model_, options_, rng_, x_.index_select(0, c.image), features};
+  const Objective objective{model_, options_, rng_, x_.index_select(0, c.image), features, prior_.bound};
   if (begin < end)
     find_row(descent_table(), "descent", options_.descent).descend(objective, c, begin, end);
   else
@@ -116,7 +123,11 @@ void Search::run(const InferProgress& progress) {
   for (int64_t step = 0; step < options_.steps; step += part) {
     const at::Tensor active = at::nonzero(candidates_.active).flatten();
     if (active.size(0) == 0) break;
-    if (!each_slice(active, step, std::min(options_.steps, step + part), progress)) break;
+    const int64_t end = std::min(options_.steps, step + part);
+    bool going = true;
+    for (int64_t i = step; i < end && going; i += kStride)
+      going = each_slice(active, i, std::min(end, i + kStride), progress);
+    if (!going) break;
     if (options_.prune) give_up_half();
   }
   each_slice(at::arange(candidates_.size()), options_.steps, options_.steps, {});
@@ -126,7 +137,8 @@ Optimised Search::best() {
   const at::Tensor order = ranked(), image = candidates_.image.index_select(0, order);
   const at::Tensor count = at::bincount(image, {}, x_.size(0));
   const Candidates c = candidates_.pick(order.index_select(0, count.cumsum(0) - count));
-  return {c.best, c.y, c.best_loss, c.steps, seconds_};
+  const double bound = prior_.bound;
+  return {bound > 0 ? c.best.clamp(-bound, bound) : c.best, c.y, c.best_loss, c.steps, seconds_};
 }
 
 }  // namespace

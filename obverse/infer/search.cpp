@@ -65,7 +65,7 @@ void Candidates::remember(const at::Tensor& at_code, const at::Tensor& loss, dou
 }
 
 at::Tensor Objective::value(const at::Tensor& code, const at::Tensor& y) const {
-  const at::Tensor decoded = model.decode(code, y);  // [M, ...]
+  const at::Tensor decoded = model.decode(bound > 0 ? code.clamp(-bound, bound) : code, y);  // [M, ...]
   at::Tensor loss = mean_squared_error(decoded, x);
   if (features.defined())
     loss = loss + options.feature_weight * relative_squared_error(model.features(decoded), features);

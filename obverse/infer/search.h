@@ -34,6 +34,7 @@ struct Objective {
   const OptimiseOptions& options;
   Rng& rng;
   at::Tensor x, features;  // the candidates' targets [M, ...], [M, F] or undefined
+  double bound = 0;        // of the prior: a code beyond it counts as if it lay there; 0: none
 
   /// code: [M, ...]; returns [M].
   at::Tensor value(const at::Tensor& code, const at::Tensor& y) const;

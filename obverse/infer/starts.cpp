@@ -38,9 +38,7 @@ Starts draw_starts(LatentModel& model, const at::Tensor& x, const at::Tensor& y,
   const bool every_class = conditional && !known.defined();
   const int64_t k = every_class ? (options.restarts + classes - 1) / classes : options.restarts;
   const int64_t each = std::max(k, (options.pool + classes - 1) / classes);  // codes of a class
-  std::vector<int64_t> shape = model.spaces().front().shape;
-  shape.insert(shape.begin(), each * classes);
-  const at::Tensor code = rng.normal(shape);
+  const at::Tensor code = model.spaces().front().draw(each * classes, rng);
   const at::Tensor label = at::arange(classes).repeat({each});
   const at::Tensor decoded = decode_all(model, code, conditional ? label : at::Tensor());
   std::vector<at::Tensor> chosen;

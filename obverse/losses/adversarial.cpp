@@ -37,7 +37,7 @@ const std::vector<AdversarialLoss>& adversarial_table() {
       {"minimax", "Goodfellow 2014, eq. 1: G minimises log(1 - D(G(z))), which saturates", cross_entropy, saturating},
       {"non-saturating", "Goodfellow 2014, section 3: G maximises log D(G(z))", cross_entropy, non_saturating},
       {"least-squares", "Mao 2017, eq. 2 with a = 0, b = c = 1; both losses carry its factor 1/2", least_squares_d,
-       least_squares_g},
+       least_squares_g, false, false, 0.5},
       {"hinge", "Lim 2017, eq. 3-4; Miyato 2018, eq. 16-17", hinge_d, raise_fake},
       {"wasserstein", "Arjovsky 2017, eq. 2 in its dual form; the critic must be kept Lipschitz", wasserstein_d,
        raise_fake},
@@ -47,6 +47,12 @@ const std::vector<AdversarialLoss>& adversarial_table() {
        true},
   };
   return table;
+}
+
+Tensor pair_generator_loss(const AdversarialLoss& loss, const Tensor& real, const Tensor& fake) {
+  const Tensor generated = loss.generator(real, fake);
+  if (loss.generator_needs_real) return generated;
+  return generated + loss.generator(2 * loss.undecided - fake, 2 * loss.undecided - real);
 }
 
 }  // namespace obverse

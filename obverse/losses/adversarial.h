@@ -15,7 +15,12 @@ struct AdversarialLoss {
   at::Tensor (*generator)(const at::Tensor& real, const at::Tensor& fake);
   bool generator_needs_real = false;  // relativistic: G's loss reads the real logits too
   bool batch_statistic = false;
+  double undecided = 0;  // the logit that says neither; reflecting logits there swaps the roles of real and fake
 };
+
+/// The generator's loss of a game of pairs, in which (x, E(x)) is to pass for generated and (G(z), z) for real: both
+/// halves, or once where the loss reads both logits anyway. real, fake: [N]; returns [N].
+at::Tensor pair_generator_loss(const AdversarialLoss& loss, const at::Tensor& real, const at::Tensor& fake);
 
 const std::vector<AdversarialLoss>& adversarial_table();
 

@@ -57,4 +57,13 @@ ClassModes stacked_modes(const at::Tensor& digits, int64_t classes) {
   return {modes, (counts > 0).sum().item<int64_t>(), kl_to_uniform(counts)};
 }
 
+std::optional<Mixture> known_mixture(const Dataset& data) {
+  if (data.domain.kind != Domain::Kind::points) return std::nullopt;
+  try {
+    return mixture_of(data.name);
+  } catch (const UserError&) {  // the answer to the question asked: none of the mixtures
+    return std::nullopt;
+  }
+}
+
 }  // namespace obverse

@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 #include "obverse/data/dataset.h"
 
 namespace obverse {
@@ -22,6 +24,9 @@ struct MixtureModes {
 
 /// The protocol of VEEGAN (Srivastava 2017) and PacGAN (Lin 2018) for samples [N, D]; N = 2,500 there.
 MixtureModes mixture_modes(const at::Tensor& samples, const Mixture& mixture);
+
+/// The mixture that these data are of, if they are of one.
+std::optional<Mixture> known_mixture(const Dataset& data);
 
 struct ClassModes {
   int64_t modes = 0;

@@ -7,6 +7,7 @@
 #include "obverse/layers/convolution.h"
 #include "obverse/layers/minibatch_std.h"
 #include "obverse/models/heads.h"
+#include "obverse/models/pair_head.h"
 #include "obverse/models/upscaler.h"
 #include "obverse/models/zoo.h"
 
@@ -48,6 +49,14 @@ struct CriticOptions : Options {
     f("global_sum", global_sum, "sum the last stage's positions to features instead of keeping them apart");
     f("activation", activation, "after each stage", names(activation_table()));
     f("init_std", init_std, "standard deviation of initial weights; 0: He's, by fan-in", kNotNegative);
+  }
+};
+
+struct JointCriticOptions : CriticOptions {
+  PairHeadOptions pair;
+  void describe(Fields& f) override {
+    CriticOptions::describe(f);
+    f.table("pair", pair);
   }
 };
 
@@ -100,14 +109,16 @@ class DcganGenerator : public Generator {
           child("out", std::make_shared<Conv2d>(channels_.back(), image_channels, rng, ConvOptions{last, 3, 1, 1, 1}));
   }
 
-  at::Tensor forward(const at::Tensor& z, const at::Tensor& y) override {
+  at::Tensor forward(const at::Tensor& z, const at::Tensor& y) override { return raw(z, y).tanh(); }
+  bool ends_in_tanh() const override { return true; }
+  at::Tensor raw(const at::Tensor& z, const at::Tensor& y) override {
     at::Tensor x = project_->forward(code_->forward(z, y));
     x = x.view({-1, sizes_[0].height, sizes_[0].width, channels_[0]}).permute({0, 3, 1, 2});  // [N, C, h, w]
     for (size_t i = 0; i < channels_.size(); ++i) {
       x = norms_.empty() ? activation_.apply(x) : norms_[i]->forward(x, y, activation_);
       if (i < ups_.size()) x = ups_[i]->forward(x);
     }
-    return full_precision(out_ ? out_->forward(x) : x).tanh();
+    return full_precision(out_ ? out_->forward(x) : x);
   }
 
  private:
@@ -192,13 +203,31 @@ class DcganEncoder : public Encoder {
     head_ = child("head", std::make_shared<CodeHead>(trunk_->features(), shape.z_dim, shape.classes, rng,
                                                      LayerOptions{true, weights(o.init_std, 1), o.spectral_norm}));
   }
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) override {
-    return head_->forward(trunk_->forward(x), y);
-  }
+  at::Tensor features(const at::Tensor& x) override { return trunk_->forward(x); }
+  at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
 
  private:
   std::shared_ptr<Trunk> trunk_;
   std::shared_ptr<CodeHead> head_;
+};
+
+/// The trunk's features of the image and the code, judged together.
+class DcganJointDiscriminator : public JointDiscriminator {
+ public:
+  DcganJointDiscriminator(const JointCriticOptions& o, const NetworkShape& shape, Rng& rng)
+      : mixes_samples_(o.batch_norm || o.minibatch_std || o.pair.batch_norm) {
+    trunk_ = child("trunk", std::make_shared<Trunk>(o, shape, rng));
+    pair_ = child("pair", std::make_shared<PairHead>(o.pair, trunk_->features(), shape, rng));
+  }
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& z, const at::Tensor& y) override {
+    return pair_->forward(trunk_->forward(x), z, y);
+  }
+  bool mixes_samples() const override { return mixes_samples_; }
+
+ private:
+  bool mixes_samples_;
+  std::shared_ptr<Trunk> trunk_;
+  std::shared_ptr<PairHead> pair_;
 };
 
 constexpr const char* kSource = "strided (transposed) convolutions; Radford 2016";
@@ -212,5 +241,8 @@ NetworkRow<Discriminator> dcgan_discriminator() {
   return network_row<Discriminator, DcganDiscriminator, CriticOptions>("dcgan", kSource);
 }
 NetworkRow<Encoder> dcgan_encoder() { return network_row<Encoder, DcganEncoder, CriticOptions>("dcgan", kSource); }
+NetworkRow<JointDiscriminator> dcgan_joint_discriminator() {
+  return network_row<JointDiscriminator, DcganJointDiscriminator, JointCriticOptions>("dcgan", kSource);
+}
 
 }  // namespace obverse

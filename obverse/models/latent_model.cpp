@@ -6,8 +6,15 @@
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
+#include "obverse/core/table.h"
 
 namespace obverse {
+
+at::Tensor LatentSpace::draw(int64_t n, Rng& rng) const {
+  std::vector<int64_t> sizes = shape;
+  sizes.insert(sizes.begin(), n);
+  return find_row(prior_table(), "prior", prior).from_normal(rng.normal(sizes));
+}
 
 at::Tensor LatentModel::encode(const at::Tensor&, const at::Tensor&) {
   fail("{}: the model has no encoder: infer latents by optimisation, or train an encoder for it", name);
@@ -17,12 +24,24 @@ at::Tensor LatentModel::features(const at::Tensor&) {
   fail("{}: the model has no discriminator to take features from", name);
 }
 
+at::Tensor LatentModel::encoder_features(const at::Tensor&) {
+  fail("{}: the model has no encoder to take features from", name);
+}
+
+at::Tensor LatentModel::log_observation(const at::Tensor&, const at::Tensor&, const at::Tensor&) {
+  fail("{}: the model does not say how samples scatter around G(z)", name);
+}
+
+at::Tensor LatentModel::log_prob(const at::Tensor&, const at::Tensor&, int64_t, Rng&) {
+  fail("{}: the model cannot say how probable data are: a VAE or a flow can", name);
+}
+
 at::Tensor latents_for_seeds(const LatentModel& model, const std::vector<uint64_t>& seeds, double trunc) {
-  const std::vector<int64_t> shape = model.spaces().at(0).shape;
+  const LatentSpace space = model.spaces().at(0);
   std::vector<at::Tensor> codes;
-  for (const uint64_t seed : seeds) codes.push_back(seeded_normal(seed, shape));
+  for (const uint64_t seed : seeds) codes.push_back(seeded_normal(seed, space.shape));
   if (codes.empty()) fail("no seeds were given");
-  return at::stack(codes) * trunc;
+  return find_row(prior_table(), "prior", space.prior).from_normal(at::stack(codes)) * trunc;
 }
 
 // Rows [begin, begin + size) of x, repeating the last one where there are no more.
@@ -44,9 +63,7 @@ at::Tensor decode_all(LatentModel& model, const at::Tensor& code, const at::Tens
 }
 
 Batch sample(LatentModel& model, int64_t n, Rng& rng) {
-  std::vector<int64_t> shape = model.spaces().at(0).shape;
-  shape.insert(shape.begin(), n);
-  const at::Tensor z = rng.normal(shape);
+  const at::Tensor z = model.spaces().at(0).draw(n, rng);
   const at::Tensor y = model.classes() > 0 ? rng.integers(model.classes(), {n}) : at::Tensor();
   return {decode_all(model, z, y), y};
 }

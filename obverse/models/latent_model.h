@@ -7,14 +7,23 @@
 #include <vector>
 
 #include "obverse/data/dataset.h"
+#include "obverse/models/code_distribution.h"
+#include "obverse/models/prior.h"
 
 namespace obverse {
 
-/// A space of codes: its name ("z", later "w", "w+"), the shape of one code; the prior is standard normal.
+/// A space of codes: its name ("z", later "w", "w+"), the shape of one code, its prior (a row of prior_table()).
 struct LatentSpace {
   std::string name;
   std::vector<int64_t> shape;
+  std::string prior = "normal";
+
+  /// n codes of the prior: [n, ...].
+  at::Tensor draw(int64_t n, Rng& rng) const;
 };
+
+/// How well a model can say how probable data are.
+enum class Likelihood { none, lower_bound, exact };
 
 /// Latent code to data and back. A model offers what it has; what it lacks is a UserError that says so.
 class LatentModel {
@@ -32,6 +41,23 @@ class LatentModel {
   virtual bool can_encode() const { return false; }
   /// x: [N, ...]; returns codes [N, ...].
   virtual at::Tensor encode(const at::Tensor& x, const at::Tensor& y);
+  /// What the encoder knows of the codes; `encode` is its mean. Default: that code, with certainty.
+  virtual CodeDistribution infer(const at::Tensor& x, const at::Tensor& y) { return {encode(x, y), {}}; }
+  /// Whether decode(encode(x)) gives x back: flows.
+  virtual bool invertible() const { return false; }
+
+  virtual bool has_encoder_features() const { return false; }
+  /// Penultimate features of the encoder [N, F].
+  virtual at::Tensor encoder_features(const at::Tensor& x);
+
+  virtual bool has_observation() const { return false; }
+  /// log p(x | code) in nats [N]: how samples scatter around decode(code). Differentiable in `code`.
+  virtual at::Tensor log_observation(const at::Tensor& x, const at::Tensor& code, const at::Tensor& y);
+
+  virtual Likelihood likelihood() const { return Likelihood::none; }
+  /// log p(x) in nats, of samples of the domain as probabilities of their levels (a density for points): [N]. Exact, or
+  /// a lower bound from `samples` draws each: of codes (IWAE; 1: ELBO) or of dequantisation noise.
+  virtual at::Tensor log_prob(const at::Tensor& x, const at::Tensor& y, int64_t samples, Rng& rng);
 
   virtual bool has_features() const { return false; }
   /// Penultimate features of the discriminator [N, F], differentiable in x.

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
 #include "obverse/layers/bias_unit.h"
 
 namespace obverse {
@@ -21,6 +22,20 @@ std::pair<at::Tensor, at::Tensor> Discriminator::forward_with_gradient(const at:
   const std::vector<at::Tensor> slopes = gradients(logits, {point, unit}, /*create_graph=*/true);
   const at::Tensor sum = (point.detach() * slopes[0]).flatten(1).sum(1) + slopes[1];
   return {sum + (logits - sum).detach(), slopes[0]};
+}
+
+std::pair<at::Tensor, at::Tensor> JointDiscriminator::forward_with_gradient(const at::Tensor& x, const at::Tensor& z,
+                                                                            const at::Tensor& y) {
+  const at::Tensor data = x.detach().requires_grad_(), code = z.detach().requires_grad_();
+  const at::Tensor logits = forward(data, code, y);
+  const std::vector<at::Tensor> slopes = gradients(logits, {data, code}, /*create_graph=*/true);
+  return {logits, at::cat({slopes[0].flatten(1), slopes[1].flatten(1)}, 1)};
+}
+
+NetworkShape network_shape(const Domain& domain, int64_t z_dim, bool conditional) {
+  if (conditional && domain.classes.empty())
+    fail("game.conditional: the data set has no labels; set it to false or use data with classes");
+  return {domain, z_dim, conditional ? static_cast<int64_t>(domain.classes.size()) : 0};
 }
 
 }  // namespace obverse

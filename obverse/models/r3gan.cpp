@@ -177,9 +177,8 @@ class R3ganEncoder : public Encoder {
     trunk_ = child("trunk", std::make_shared<Trunk>(o, shape, rng));
     head_ = child("head", std::make_shared<CodeHead>(o.channels.back(), shape.z_dim, shape.classes, rng, kLinear));
   }
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) override {
-    return head_->forward(trunk_->forward(x), y);
-  }
+  at::Tensor features(const at::Tensor& x) override { return trunk_->forward(x); }
+  at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
 
  private:
   std::shared_ptr<Trunk> trunk_;

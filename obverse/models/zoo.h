@@ -10,9 +10,11 @@ namespace obverse {
 NetworkRow<Generator> mlp_generator();
 NetworkRow<Discriminator> mlp_discriminator();
 NetworkRow<Encoder> mlp_encoder();
+NetworkRow<JointDiscriminator> mlp_joint_discriminator();
 NetworkRow<Generator> dcgan_generator();
 NetworkRow<Discriminator> dcgan_discriminator();
 NetworkRow<Encoder> dcgan_encoder();
+NetworkRow<JointDiscriminator> dcgan_joint_discriminator();
 NetworkRow<Generator> r3gan_generator();
 NetworkRow<Discriminator> r3gan_discriminator();
 NetworkRow<Encoder> r3gan_encoder();
@@ -29,5 +31,9 @@ NetworkRow<Role> network_row(std::string name, std::string source) {
 
 /// Throws UserError when the data are not images. architecture: its name in messages.
 void need_images(const char* architecture, const NetworkShape& shape);
+
+/// Throws UserError when height or width of {C, H, W} is odd: they are to be halved once more. key: the option at
+/// fault.
+void need_even_sides(const char* architecture, const std::vector<int64_t>& shape, const char* key);
 
 }  // namespace obverse

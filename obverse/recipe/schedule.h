@@ -10,7 +10,7 @@ struct Schedule {
   double from = 0, to = 0;
   double start = 0;              // share of the run at which the change begins
   double over = 1;               // share of the run that the change lasts
-  std::string shape = "cosine";  // "cosine": (1 - cos(pi t)) / 2, as in R3GAN; "linear"; "geometric"
+  std::string shape = "cosine";  // "cosine": (1 - cos(pi t)) / 2, as in R3GAN; "linear"; "geometric"; "tripling"
 
   Schedule() = default;
   Schedule(double constant) : from(constant), to(constant) {}  // NOLINT: a number is a schedule

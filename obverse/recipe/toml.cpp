@@ -41,7 +41,7 @@ std::string join_key(const std::string& prefix, std::string_view key) {
   return prefix.empty() ? std::string(key) : prefix + "." + std::string(key);
 }
 
-const std::vector<std::string> kShapes = {"cosine", "linear", "geometric"};
+const std::vector<std::string> kShapes = {"cosine", "linear", "geometric", "tripling"};
 
 class Reader : public Fields {
  public:
@@ -84,8 +84,8 @@ class Reader : public Fields {
     });
     if (!table->contains("from") || !table->contains("to"))
       complain(*node, key, "a schedule needs both `from` and `to`");
-    if (read.shape == "geometric" && !(read.from > 0 && read.to > 0))
-      complain(*node, key, "a geometric schedule needs `from` and `to` above 0");
+    if ((read.shape == "geometric" || read.shape == "tripling") && !(read.from > 0 && read.to > 0))
+      complain(*node, key, "a " + read.shape + " schedule needs `from` and `to` above 0");
     value = read;
   }
   void operator()(std::string_view key, std::vector<int64_t>& value, std::string_view, Range range) override {

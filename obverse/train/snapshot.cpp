@@ -27,9 +27,7 @@ SnapshotGrid::SnapshotGrid(const LatentModel& model, uint64_t seed) {
     y_ = at::arange(columns_, at::kLong).repeat({rows_});
   }
   Rng rng(seed, "snapshot");
-  std::vector<int64_t> shape = model.spaces().front().shape;
-  shape.insert(shape.begin(), count_);
-  z_ = rng.normal(shape);
+  z_ = model.spaces().front().draw(count_, rng);
 }
 
 at::Tensor SnapshotGrid::draw(LatentModel& model) const {

@@ -23,6 +23,17 @@ static void play_plain(Game& game, const std::vector<Phase>& due, Round& round, 
     }
 }
 
+// Every main phase's gradient exists before anyone steps; lazy phases follow. Games may share forward passes then.
+static void play_simultaneous(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
+                              const TrainOptions& options, const StepReport& report) {
+  std::vector<Phase> together, after;
+  for (const Phase& phase : due) (phase.name == "main" ? together : after).push_back(phase);
+  const std::vector<Terms> terms = game.gradients(together, round);
+  for (size_t i = 0; i < together.size(); ++i)
+    report(together[i], terms[i], optimisers.at(together[i].player).step(round.progress));
+  play_plain(game, after, round, optimisers, options, report);
+}
+
 static std::vector<at::Tensor> values(const NamedTensors& named) {
   std::vector<at::Tensor> result;
   for (const auto& [name, tensor] : named) result.push_back(tensor);
@@ -66,6 +77,7 @@ static void play_consensus(Game& game, const std::vector<Phase>& due, Round& rou
 const std::vector<UpdateRule>& update_table() {
   static const std::vector<UpdateRule> table = {
       {"plain", "Goodfellow 2014, algorithm 1: players step in turn", play_plain},
+      {"simultaneous", "Mescheder 2017, section 2: every gradient is taken before anyone steps", play_simultaneous},
       {"consensus", "Mescheder 2017, algorithm 2: plus the gradient of all gradients' squared norm", play_consensus},
   };
   return table;

@@ -3,8 +3,13 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <cmath>
+#include <thread>
+
 #include "models_for_tests.h"
 #include "obverse/core/error.h"
+#include "tests/io/refused.h"
 
 namespace obverse {
 namespace {
@@ -75,6 +80,78 @@ TEST(Invert, SaysThatTheModelHasNoEncoder) {
 
 TEST(Invert, CodeDistanceIsPerNumber) {
   EXPECT_FLOAT_EQ(code_distance(at::zeros({1, 4}), at::full({1, 4}, 0.5)).item<float>(), 0.5);
+}
+
+class ExactModel : public LinearModel {
+ public:
+  ExactModel() : LinearModel(3, 3) {}
+  bool invertible() const override { return true; }
+};
+
+class NoEncoder : public LinearModel {
+ public:
+  NoEncoder() : LinearModel(3, 5) {}
+  bool can_encode() const override { return false; }
+};
+
+TEST(Invert, AutoTakesWhatSuitsTheModel) {
+  Rng rng(1);
+  ExactModel exact;
+  LinearModel encoded(3, 5);
+  NoEncoder plain;
+  const auto taken = [&](LatentModel& model) {
+    return invert(model, sample(model, 2, rng).x, {}, options_for("auto"), rng).method;
+  };
+  EXPECT_EQ(taken(exact), "encode");
+  EXPECT_EQ(taken(encoded), "hybrid");
+  EXPECT_EQ(taken(plain), "optimise");
+}
+
+// Each decoding takes a millisecond at least.
+class SlowModel : public NoEncoder {
+ public:
+  at::Tensor decode(const at::Tensor& z, const at::Tensor& y) override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return NoEncoder::decode(z, y);
+  }
+};
+
+TEST(Invert, ABudgetEndsTheSearchAndOneTooSmallToStartIsRefused) {
+  SlowModel model;
+  Rng rng(1);
+  const at::Tensor x = rng.normal({4, 5});
+  InvertOptions options = options_for("optimise");
+  options.optimise.steps = 100000;
+  options.optimise.patience = 0;
+  options.budget_ms = 100;
+  const auto start = std::chrono::steady_clock::now();
+  const Inversion found = invert(model, x, {}, options, rng);
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(spent.count(), 5);  // 0.4 s are allowed; the machine may be busy
+  EXPECT_GT(found.steps.max().item<int64_t>(), 0);
+  EXPECT_LT(found.steps.max().item<int64_t>(), 1000);
+  options.budget_ms = 0.01;
+  EXPECT_THAT(testing::refusal([&] { invert(model, x, {}, options, rng); }), HasSubstr("choosing where to start took"));
+}
+
+TEST(Invert, SamplesOfAnotherShapeOrNotFiniteAreRefused) {
+  LinearModel model(2, 3);
+  Rng rng(1);
+  const auto message = [&](const at::Tensor& x) {
+    return testing::refusal([&] { invert(model, x, {}, options_for("encode"), rng); });
+  };
+  EXPECT_THAT(message(at::zeros({2, 4})), HasSubstr("another shape"));
+  EXPECT_THAT(message(at::full({2, 3}, std::nan(""))), HasSubstr("NaN"));
+}
+
+// Samples of G(z) = A z + b fill a plane: points of the plane are within reach, points far above it are not.
+TEST(Invert, ReachTellsWhatAModelCanMakeFromWhatItCannot) {
+  LinearModel model(2, 30);
+  Rng rng(1);
+  const double far = reach(model, rng);
+  const at::Tensor inside = sample(model, 50, rng).x, outside = inside + 10 * rng.normal({50, 30});
+  EXPECT_LT(invert(model, inside, {}, options_for("encode"), rng).mse.max().item<double>(), far);
+  EXPECT_GT(invert(model, outside, {}, options_for("encode"), rng).mse.min().item<double>(), far);
 }
 
 }  // namespace

@@ -40,6 +40,8 @@ class LinearModel : public FormulaModel {
     const at::Tensor left = at::matmul(a.t(), a) + prior_weight / 2 * at::eye(codes_, at::kDouble);
     return at::linalg_solve(left, right.t()).t().to(at::kFloat);
   }
+  const at::Tensor& matrix() const { return a_; }  // [numbers, codes]
+  const at::Tensor& offset() const { return b_; }  // [numbers]
 
  private:
   at::Tensor a_, b_;

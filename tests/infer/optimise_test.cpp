@@ -205,11 +205,15 @@ TEST_P(Descent, StopsWhenToldToWithTheCodesFoundSoFar) {
   options.descent = GetParam();
   const at::Tensor x = rng.normal({3, 8});
   int calls = 0;
+  double last = 0;
   const Optimised found = optimise(model, x, draw_starts(model, x, {}, options, rng), options, rng, [&](double share) {
-    EXPECT_NEAR(share, 0.1 * ++calls, 1e-9);
-    return calls < 2;
+    const double before = last;
+    last = share;
+    EXPECT_GT(share, before);
+    EXPECT_LT(share, before + 0.1);
+    return ++calls < 2;
   });
-  EXPECT_EQ(found.steps.max().item<int64_t>(), 120);
+  EXPECT_EQ(found.steps.max().item<int64_t>(), std::llround(last * static_cast<double>(options.steps)));
   EXPECT_TRUE(found.loss.isfinite().all().item<bool>());
 }
 

@@ -115,6 +115,22 @@ TEST(Minimax, SaturatesWhereNonSaturatingDoesNot) {
   EXPECT_NEAR(slope("non-saturating"), -1, 5e-5);
 }
 
+// Roles swapped: (x, E(x)) is judged as generated. With logits 1, -2 of pairs (x, E(x)) and 0, 3 of pairs (G(z), z):
+//   non-saturating: softplus(-fake) + softplus(real) = 0.693147 + 1.313262, 0.048587 + 0.126928
+//   least squares:  (fake - 1)^2 / 2 + real^2 / 2 = 0.5 + 0.5, 2 + 2
+//   relativistic pairing reads both already: softplus(real - fake) = softplus(1), softplus(-5)
+TEST(PairGeneratorLoss, JudgesEachKindOfPairAsTheOther) {
+  const std::map<std::string, std::vector<double>> expected = {{"non-saturating", {2.006409, 0.175515}},
+                                                               {"least-squares", {1, 4}},
+                                                               {"wasserstein", {1, -5}},
+                                                               {"relativistic-pairing", {1.313262, 0.006715}}};
+  for (const auto& [name, values] : expected) {
+    const at::Tensor loss =
+        pair_generator_loss(find_row(adversarial_table(), "loss", name), logits({1, -2}), logits({0, 3}));
+    for (int i = 0; i < 2; ++i) EXPECT_NEAR(loss[i].item<double>(), values[i], 2e-6) << name;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Table, EveryLoss, ::testing::ValuesIn(adversarial_table()), RowName());
 
 }  // namespace

@@ -25,5 +25,21 @@ TEST(Reconstruction, PsnrOfImagesThatDifferByOneLevelIsThatOfBytes) {
   EXPECT_NEAR(psnr(mse).item<double>(), 20 * std::log10(255.0), 1e-4);  // float32
 }
 
+// Against SciPy 1.10: correlate1d with the same window along both axes, float64.
+TEST(Reconstruction, StructuralSimilarityAgreesWithSciPy) {
+  const at::Tensor i = at::arange(16, at::kDouble).unsqueeze(1), j = at::arange(16, at::kDouble).unsqueeze(0);
+  const at::Tensor a = (0.5 * i + 0.3 * j).sin(), b = 0.8 * (0.5 * i + 0.3 * j + 0.4).sin() + 0.1;
+  const at::Tensor pair = at::stack({a, b}).unsqueeze(1), swapped = at::stack({b, b}).unsqueeze(1);
+  const at::Tensor similarity = structural_similarity(pair, swapped);
+  EXPECT_NEAR(similarity[0].item<double>(), 0.4098153352720255, 1e-12);
+  EXPECT_NEAR(similarity[1].item<double>(), 1, 1e-12);
+}
+
+// Flat images have no structure: (2 a b + c1) / (a^2 + b^2 + c1).
+TEST(Reconstruction, StructuralSimilarityOfFlatImagesByHand) {
+  const at::Tensor a = at::full({1, 3, 12, 12}, 0.5, at::kDouble), b = at::full({1, 3, 12, 12}, 0.25, at::kDouble);
+  EXPECT_NEAR(structural_similarity(a, b).item<double>(), (0.25 + 4e-4) / (0.3125 + 4e-4), 1e-9);
+}
+
 }  // namespace
 }  // namespace obverse

@@ -135,6 +135,12 @@ TEST(Schedule, FollowsItsShapeByHand) {
   const Schedule geometric(100, 1, 0.5, "geometric");
   EXPECT_NEAR(geometric.at(0.25), 10, 1e-12);
   EXPECT_NEAR(geometric.at(0.9), 1, 1e-12);
+  const Schedule tripling(1, 1e-7, 1, "tripling");  // 1 for 1 part of 3280, 0.1 for 3, 0.01 for 9, ..., 1e-7 for 2187
+  EXPECT_NEAR(tripling.at(0.5 / 3280), 1, 1e-12);
+  EXPECT_NEAR(tripling.at(3.9 / 3280), 0.1, 1e-12);
+  EXPECT_NEAR(tripling.at(4.1 / 3280), 0.01, 1e-12);
+  EXPECT_NEAR(tripling.at(1092.0 / 3280), 1e-6, 1e-17);
+  EXPECT_NEAR(tripling.at(1), 1e-7, 1e-17);
 }
 
 }  // namespace

@@ -77,6 +77,19 @@ TEST(UpdateRules, ConsensusAddsTheGradientOfHalfTheSquaredGradientNorm) {
   EXPECT_NEAR(norms["generator"], 60, 1e-4);
 }
 
+// min_a max_b a b from (0.05, 1) by steps of Adam's sign, 0.1: a falls past zero. Played together b rises by the a that
+// was, played in turn it falls by the a that is.
+TEST(UpdateRules, SimultaneousPlayTakesEveryGradientBeforeAnyoneSteps) {
+  const auto b_after = [](const std::string& rule) {
+    ScalarGame game(0.05, 1, kBothMain, bilinear, steps_of(0.1));
+    play(rule, game, 1, {}, [](auto&&...) {});
+    EXPECT_NEAR(game.a->w.item<double>(), -0.05, 1e-6);
+    return game.b->w.item<double>();
+  };
+  EXPECT_NEAR(b_after("simultaneous"), 1.1, 1e-6);
+  EXPECT_NEAR(b_after("plain"), 0.9, 1e-6);
+}
+
 TEST(UpdateRules, ALazyPhaseIsAStepOfItsOwnOnTheSharedOptimiserEveryIntervalRounds) {
   std::map<std::string, int> played;
   ScalarGame game(

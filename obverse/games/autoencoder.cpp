@@ -1,0 +1,29 @@
+#include "obverse/games/autoencoder.h"
+
+namespace obverse {
+
+void AutoencoderOptions::describe(Fields& f) {
+  f.table("game", [&] {
+    f("z_dim", z_dim, "numbers in a latent code", {1, 65536});
+    f("conditional", conditional, "the networks are told the class");
+  });
+  f.table("generator", [&] {
+    generator.describe(f);
+    f.table("optimiser", generator_optimiser);
+  });
+  f.table("encoder", encoder);
+}
+
+Networks build_autoencoder(const AutoencoderOptions& options, const Domain& domain, uint64_t seed, bool stochastic) {
+  Rng generator_rng(seed, "generator"), encoder_rng(seed, "encoder");
+  Networks networks;
+  networks.shape = network_shape(domain, options.z_dim, options.conditional);
+  networks.stochastic = stochastic;
+  networks.generator = build(options.generator, networks.shape, generator_rng);
+  NetworkShape encoded = networks.shape;
+  if (stochastic) encoded.z_dim *= 2;
+  networks.encoder = build(options.encoder, encoded, encoder_rng);
+  return networks;
+}
+
+}  // namespace obverse

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "obverse/games/autoencoder.h"
+#include "obverse/losses/adversarial.h"
+
+namespace obverse {
+
+/// [game], [generator], [encoder] and [discriminator] of a recipe whose game is of kind "bigan".
+struct BiganOptions : AutoencoderOptions {
+  std::string loss = "non-saturating";
+  std::string prior = "normal";
+  bool stochastic = false;
+  int64_t critic_steps = 1;
+  Schedule r1 = 0.0, r2 = 0.0;
+  double cycle_image = 0, cycle_latent = 0;
+  Choice<NetworkRow<JointDiscriminator>> discriminator{joint_discriminator_table(), "dcgan"};
+  OptimiserOptions discriminator_optimiser;
+  void describe(Fields& f) override;
+  GeneratorParts generator_parts() const override { return {z_dim, prior, conditional, generator, {}}; }
+};
+
+/// Adversarially learned inference: a joint discriminator tells pairs (x, E(x)) from pairs (G(z), z); generator and
+/// encoder, one player, each make its pairs pass for the other's. With a deterministic encoder it is BiGAN (Donahue
+/// 2017), with a Gaussian one, reparameterised, ALI (Dumoulin 2017; the generator stays deterministic). Zero-centred
+/// penalties (Mescheder 2018) are taken of the joint input, E(x) and G(z) detached; the cycle terms are those of ALICE
+/// (Li 2017):
+///   image:  ||G(E(x)) - x||^2 / n        latent:  ||E(G(z)) - z||^2 / d, or -log q(z | G(z)) / d when stochastic.
+class Bigan : public Game {
+ public:
+  Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed);
+  std::vector<Player>& players() override { return players_; }
+  std::vector<Phase> phases() override;
+  Terms loss(const Phase& phase, Round& round) override;
+  /// Both main phases together share one forward pass, unless penalties are on.
+  std::vector<Terms> gradients(const std::vector<Phase>& phases, Round& round) override;
+  std::unique_ptr<LatentModel> model() override { return std::make_unique<NetworkModel>(networks_); }
+  std::vector<std::string> averaged() override { return {"generator", "encoder"}; }
+  int64_t batches_per_round() override { return options_.critic_steps; }
+
+ private:
+  struct Pairs {
+    Batch real;             // x, y
+    CodeDistribution code;  // E(x)
+    at::Tensor z_real;      // drawn from it
+    at::Tensor x_fake, z;   // G(z), z
+  };
+  Pairs make_pairs(Round& round) const;
+  void judge(const Pairs& pairs, at::Tensor& real_logits, at::Tensor& fake_logits) const;
+  Terms discriminator_loss(Round& round);
+  Terms discriminator_terms(const at::Tensor& real_logits, const at::Tensor& fake_logits) const;
+  Terms generator_loss(const Pairs& pairs, const at::Tensor& real_logits, const at::Tensor& fake_logits) const;
+
+  BiganOptions options_;
+  const AdversarialLoss& loss_;
+  Networks networks_;
+  std::shared_ptr<JointDiscriminator> discriminator_;
+  std::vector<Player> players_;
+};
+
+}  // namespace obverse

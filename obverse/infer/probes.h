@@ -1,0 +1,16 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace obverse {
+
+/// What labels can be read off vectors. x: [N, F], y: [N] int64 of training samples; test_x: [M, F].
+
+/// The label of each test vector's nearest training vector (Euclidean): [M].
+at::Tensor nearest_labels(const at::Tensor& x, const at::Tensor& y, const at::Tensor& test_x);
+
+/// Labels by multinomial logistic regression on standardised vectors, with a small L2 penalty; full-batch Adam, a fixed
+/// number of steps from zero weights, so that nothing is drawn at random: [M].
+at::Tensor linear_probe_labels(const at::Tensor& x, const at::Tensor& y, int64_t classes, const at::Tensor& test_x);
+
+}  // namespace obverse

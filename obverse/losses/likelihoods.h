@@ -1,0 +1,30 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+namespace obverse {
+
+/// log p(x | z) of a decoder, nats a sample.
+struct LikelihoodRow {
+  std::string name, source;
+  /// x: [N, ...] of the domain; output: [N, ...], the logits where `of_logits`, else the means; log_scale: a scalar,
+  /// undefined where there is no scale; levels of an image's channel. Returns [N].
+  at::Tensor (*log_prob)(const at::Tensor& x, const at::Tensor& output, const at::Tensor& log_scale, int64_t levels);
+  bool of_logits = false;
+  bool has_scale = true;
+  bool images_only = true;
+};
+
+/// gaussian, bernoulli, discretised-logistic.
+const std::vector<LikelihoodRow>& likelihood_table();
+
+/// Gaussian noise of standard deviation exp(log_scale) on every number: x, mean [N, ...]; returns [N], nats.
+at::Tensor gaussian_log_prob(const at::Tensor& x, const at::Tensor& mean, const at::Tensor& log_scale);
+
+/// log(mean of exp) over dimension 0: [K, N] -> [N]. The importance-weighted bound of K log-weights: Burda 2016, eq. 8.
+at::Tensor log_mean_exp(const at::Tensor& log_weights);
+
+}  // namespace obverse

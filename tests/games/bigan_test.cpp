@@ -1,0 +1,153 @@
+#include "obverse/games/bigan.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+
+#include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
+#include "obverse/games/recipe.h"
+#include "obverse/losses/penalties.h"
+
+namespace obverse {
+namespace {
+
+using testing::HasSubstr;
+
+const Domain kPlane = {Domain::Kind::points, {3}, 0, {}};
+
+std::unique_ptr<Game> game_of(const std::string& options, const std::string& pair_widths = "[6]") {
+  const std::string text = "[game]\nkind = \"bigan\"\nz_dim = 2\n" + options +
+                           "\n[generator]\nkind = \"mlp\"\nwidths = [8]\n[encoder]\nkind = \"mlp\"\nwidths = [8]\n"
+                           "[discriminator]\nkind = \"mlp\"\nwidths = " +
+                           pair_widths + "\npair = { widths = " + pair_widths + " }\n";
+  return build_game(parse_recipe({text, "test", {}}), kPlane);
+}
+
+// A batch that is always the same; latents from seed 2.
+struct Draws {
+  at::Tensor x = Rng(1).normal({4, 3});
+  Rng rng{2};
+  Round round() {
+    Round result([this] { return Batch{x, {}}; }, rng);
+    result.batch = 4;
+    return result;
+  }
+};
+
+double term(const Terms& terms, const std::string& name) {
+  for (const auto& [key, value] : terms.terms())
+    if (key == name) return value.item<double>();
+  throw std::runtime_error("no term " + name);
+}
+
+JointDiscriminator& discriminator_of(Game& game) {
+  return dynamic_cast<JointDiscriminator&>(*game.module("discriminator"));
+}
+
+TEST(Bigan, BothPlayersLossesAreThoseOfTheFormulas) {
+  const auto game = game_of("");
+  Draws draws;
+  Round round = draws.round();
+  const double critic = term(game->loss({"discriminator"}, round), "main");
+  draws.rng = Rng(2);
+  const double pair = term(game->loss({"generator"}, round), "main");
+
+  Rng rng(2);
+  const at::Tensor z = rng.normal({4, 2});
+  const auto model = game->model();
+  JointDiscriminator& D = discriminator_of(*game);
+  const at::Tensor real = D.forward(draws.x, model->encode(draws.x, {}), {});
+  const at::Tensor fake = D.forward(model->decode(z, {}), z, {});
+  EXPECT_NEAR(critic, (at::softplus(-real) + at::softplus(fake)).mean().item<double>(), 1e-6);
+  EXPECT_NEAR(pair, (at::softplus(real) + at::softplus(-fake)).mean().item<double>(), 1e-6);
+}
+
+TEST(Bigan, AStochasticEncodersCodesAreDrawnAndItsMeanIsWhatTheModelEncodes) {
+  const auto game = game_of("stochastic = true");
+  Draws draws;
+  Round round = draws.round();
+  const double critic = term(game->loss({"discriminator"}, round), "main");
+  Rng rng(2);
+  const at::Tensor z = rng.normal({4, 2});
+  const auto model = game->model();
+  const CodeDistribution q = model->infer(draws.x, {});
+  EXPECT_TRUE(at::equal(q.mean, model->encode(draws.x, {})));
+  JointDiscriminator& D = discriminator_of(*game);
+  const at::Tensor real = D.forward(draws.x, q.sample(rng), {}), fake = D.forward(model->decode(z, {}), z, {});
+  EXPECT_NEAR(critic, (at::softplus(-real) + at::softplus(fake)).mean().item<double>(), 1e-6);
+}
+
+// Without hidden layers D is linear, and its gradient the weights whatever the point: gamma / 2 ||w||^2.
+TEST(Bigan, PenaltiesAreOfSampleAndCodeTogether) {
+  const auto game = game_of("r1 = 3.0\nr2 = 5.0", "[]");
+  Draws draws;
+  Round round = draws.round();
+  const Terms terms = game->loss({"discriminator"}, round);
+  double square = 0;
+  for (const auto& [name, p] : game->module("discriminator")->parameters())
+    if (name == "pair.head.linear.weight") square = p.square().sum().item<double>();
+  EXPECT_GT(square, 0);
+  EXPECT_NEAR(term(terms, "r1"), 1.5 * square, 1e-5);
+  EXPECT_NEAR(term(terms, "r2"), 2.5 * square, 1e-5);
+}
+
+TEST(Bigan, CycleTermsAreTheErrorsOfGoingThereAndBack) {
+  Draws draws;
+  Rng rng(2);
+  const at::Tensor z = rng.normal({4, 2});
+  {
+    const auto game = game_of("cycle_image = 2.0\ncycle_latent = 3.0");
+    Round round = draws.round();
+    const Terms terms = game->loss({"generator"}, round);
+    const auto model = game->model();
+    const at::Tensor back = model->decode(model->encode(draws.x, {}), {});
+    const at::Tensor code = model->encode(model->decode(z, {}), {});
+    EXPECT_NEAR(term(terms, "cycle_image"), 2 * (back - draws.x).square().mean().item<double>(), 1e-5);
+    EXPECT_NEAR(term(terms, "cycle_latent"), 3 * (code - z).square().mean().item<double>(), 1e-5);
+  }
+  const auto game = game_of("stochastic = true\ncycle_latent = 3.0");
+  draws.rng = Rng(2);
+  Round round = draws.round();
+  const Terms terms = game->loss({"generator"}, round);
+  const CodeDistribution q = game->model()->infer(game->model()->decode(z, {}), {});
+  EXPECT_NEAR(term(terms, "cycle_latent"), -1.5 * q.log_prob(z).mean().item<double>(), 1e-5);
+}
+
+TEST(Bigan, ASharedForwardPassGivesTheGradientsOfSeparateOnes) {
+  for (const char* options : {"", "stochastic = true\ncycle_image = 1.0\ncycle_latent = 1.0"}) {
+    const auto shared = game_of(options), apart = game_of(options);
+    Draws draws;
+    Round round = draws.round();
+    shared->gradients(shared->phases(), round);
+    for (const Phase& phase : apart->phases()) {
+      draws.rng = Rng(2);
+      apart->gradients({phase}, round);
+    }
+    const NamedTensors a = shared->weights(), b = apart->weights();
+    for (size_t i = 0; i < a.size(); ++i) {
+      ASSERT_TRUE(a[i].second.grad().defined()) << a[i].first;
+      EXPECT_LT((a[i].second.grad() - b[i].second.grad()).abs().max().item<double>(), 1e-6) << a[i].first;
+    }
+  }
+}
+
+TEST(Bigan, UniformCodesStayInTheirRange) {
+  const auto game = game_of("prior = \"uniform\"");
+  const auto model = game->model();
+  EXPECT_EQ(model->spaces().front().prior, "uniform");
+  EXPECT_LE(model->encode(100 * Rng(1).normal({50, 3}), {}).abs().max().item<double>(), 1);
+  Rng rng(3);
+  EXPECT_LE(model->spaces().front().draw(1000, rng).abs().max().item<double>(), 1);
+}
+
+TEST(Bigan, AGaussianEncoderOfUniformCodesIsRefused) {
+  try {
+    game_of("prior = \"uniform\"\nstochastic = true");
+    FAIL();
+  } catch (const UserError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("Gaussian"));
+  }
+}
+
+}  // namespace
+}  // namespace obverse
