@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -63,7 +64,7 @@ Json summarise(const InvertCommand& c, const LoadedModel& loaded, const Targets&
             {"model", loaded.model->name},
             {"model_hash", loaded.model->hash},
             {"seed", c.seed},
-            {"reach_mse", reach_mse},
+            {"reach_mse", std::isfinite(reach_mse) ? Json(reach_mse) : Json(nullptr)},
             {"outside", (mse > reach_mse).sum().item<int64_t>()},
             {"interrupted", interrupted().load()}};
   if (found.feature_error.defined()) s["feature_error_median"] = quantile_of(found.feature_error, 0.5);

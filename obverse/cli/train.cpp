@@ -39,6 +39,10 @@ void print_progress(const Progress& p, bool terminal) {
                                    {"Loss/scores/real", "real"},
                                    {"Loss/scores/fake", "fake"},
                                    {"Loss/encoder/loss", "E"},
+                                   {"Loss/elbo", "elbo"},
+                                   {"Loss/iwae", "iwae"},
+                                   {"Loss/bits_per_dim", "bits/dim"},
+                                   {"Loss/log_prob", "log p"},
                                    {"Monitor/coverage", "coverage"}})
     for (const Stats::Entry& entry : p.stats->entries())
       if (entry.tag == tag) line += fmt::format("  {} {:.3f}", label, entry.mean());

@@ -23,8 +23,9 @@ class MadeModel : public LatentModel {
       : domain_(std::move(domain)), made_(std::move(made)), binarise_(binarise) {}
   const Domain& domain() const override { return domain_; }
   std::vector<LatentSpace> spaces() const override;
-  /// Piecewise constant in the code: it has no useful gradient.
+  /// Piecewise constant in the code.
   at::Tensor decode(const at::Tensor& code, const at::Tensor& y) override;
+  bool differentiable() const override { return false; }
   bool can_encode() const override { return true; }
   bool invertible() const override { return true; }
   at::Tensor encode(const at::Tensor& x, const at::Tensor& y) override;

@@ -93,10 +93,13 @@ const InvertMethod& choose_method(const LatentModel& model, const std::string& n
   if (method.encodes && !model.can_encode())
     fail("method {}: {} has no encoder; use --method optimise, or train one: a recipe with [game] kind = \"encoder\"",
          method.name, model.name);
+  if (method.optimises && !model.differentiable())
+    fail("method {}: what {} decodes has no gradient to descend by; use --method encode", method.name, model.name);
   return method;
 }
 
 double reach(LatentModel& model, Rng& rng, int64_t count) {
+  if (model.invertible()) return std::numeric_limits<double>::infinity();
   const at::Tensor x = sample(model, count, rng).x.flatten(1);
   at::Tensor distance = at::cdist(x, x).square() / static_cast<double>(x.size(1));
   distance.fill_diagonal_(std::numeric_limits<double>::infinity());

@@ -18,7 +18,7 @@ struct InvertMethod {
 const std::vector<InvertMethod>& invert_table();
 
 /// The method called `name`; "auto" is the one that suits the model: encode where that is exact, hybrid where there is
-/// an encoder, else optimise. Throws UserError when the method needs an encoder and the model has none.
+/// an encoder, else optimise. Throws UserError when the method needs an encoder, or a gradient, that the model lacks.
 const InvertMethod& choose_method(const LatentModel& model, const std::string& name);
 
 struct InvertOptions : Options {
@@ -51,7 +51,8 @@ Inversion invert(LatentModel& model, const at::Tensor& x, const at::Tensor& y, c
 
 /// How near the model's samples come to each other: the 95th percentile, over `count` of its samples, of the mean
 /// squared difference to the nearest of the others. A sample of the data that is inverted to a larger error than this
-/// is no more alike to what the model makes of it than one of its samples is to another.
+/// is no more alike to what the model makes of it than one of its samples is to another. Infinite for an invertible
+/// model.
 double reach(LatentModel& model, Rng& rng, int64_t count = 256);
 
 /// Distance of codes: the root of the mean squared difference of their numbers. Two independent draws from the prior

@@ -47,6 +47,7 @@ Posterior sample_posterior(LatentModel& model, const at::Tensor& x, const at::Te
                            const PosteriorOptions& options, Rng& rng, const InferProgress& progress) {
   if (options.noise == 0 && !model.has_observation())
     fail("{}: does not say how samples scatter around G(z): give --noise, a standard deviation", model.name);
+  if (!model.differentiable()) fail("{}: what it decodes has no gradient, which the chains need", model.name);
   if (model.classes() > 0 && !y.defined())
     fail("{}: is conditional: name the class of the samples whose codes are to be drawn", model.name);
   const Prior& prior = find_row(prior_table(), "prior", model.spaces().front().prior);

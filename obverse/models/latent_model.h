@@ -34,9 +34,10 @@ class LatentModel {
   /// Number of classes that decode needs a label of; 0: unconditional.
   virtual int64_t classes() const { return 0; }
 
-  /// code: [N, ...] of spaces()[0], y: [N] int64 or undefined; returns x [N, ...]. Differentiable in `code`; weights
-  /// frozen.
+  /// code: [N, ...] of spaces()[0], y: [N] int64 or undefined; returns x [N, ...]. Weights are frozen.
   virtual at::Tensor decode(const at::Tensor& code, const at::Tensor& y) = 0;
+  /// Whether decode has a gradient to descend by.
+  virtual bool differentiable() const { return true; }
 
   virtual bool can_encode() const { return false; }
   /// x: [N, ...]; returns codes [N, ...].

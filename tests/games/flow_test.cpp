@@ -125,6 +125,11 @@ TEST(MadeGame, CodesGiveTheirImagesBack) {
   EXPECT_TRUE(at::equal(model->decode(model->encode(x, {}), {}), x));
 }
 
+TEST(MadeGame, SaysThatItsImagesHaveNoGradient) {
+  EXPECT_FALSE(game_of(kMade, kBits)->model()->differentiable());
+  EXPECT_TRUE(game_of(kMaf, kPlane)->model()->differentiable());
+}
+
 TEST(MadeGame, PointsAreRefused) {
   try {
     game_of(kMade, kPlane);

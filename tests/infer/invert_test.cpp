@@ -109,6 +109,17 @@ TEST(Invert, AutoTakesWhatSuitsTheModel) {
   EXPECT_EQ(taken(plain), "optimise");
 }
 
+class Steps : public ExactModel {
+ public:
+  bool differentiable() const override { return false; }
+};
+
+TEST(Invert, DescentNeedsAGradient) {
+  Steps model;
+  EXPECT_THAT(testing::refusal([&] { choose_method(model, "hybrid"); }), HasSubstr("--method encode"));
+  EXPECT_EQ(choose_method(model, "auto").name, "encode");
+}
+
 // Each decoding takes a millisecond at least.
 class SlowModel : public NoEncoder {
  public:

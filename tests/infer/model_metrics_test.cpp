@@ -97,6 +97,12 @@ TEST_F(ModelMetrics, AnIdentityRecoversEverything) {
   EXPECT_EQ(figures.count("psnr"), 0u);  // of images only
 }
 
+TEST_F(ModelMetrics, OfMixturesItTellsWhetherCodesKeepTheirMode) {
+  EXPECT_EQ(measure("inference").count("mode kept"), 0u);
+  train_.name = "ring";
+  EXPECT_EQ(measure("inference")["mode kept"].value, 1);
+}
+
 TEST_F(ModelMetrics, CodesBesideThePriorAreFarFromIt) {
   without_grad([&] { return find_tensor(loaded_.game->weights(), "flow.norm0.shift", "the game").add_(2); });
   EXPECT_GT(measure("inference")["code mmd"].low, 1);
