@@ -91,12 +91,13 @@ void check_alike(const Dataset& train, const Domain& fake, const std::string& fa
 }
 
 // Measures `fake` against the data set that `options` name, prints, and records in `run` when it is a folder.
+// model: what makes the samples, or null.
 void measure(const EvalCommand& c, const DataOptions& options, const Domain& fake_domain, const SampleSource& fake,
-             MetricLine line, const std::string& run) {
+             LatentModel* model, MetricLine line, const std::string& run) {
   const Dataset train = load_dataset(options, "train"), test = load_dataset(options, "test");
   check_alike(train, fake_domain, line.model);
   const auto network = choose_features(c.features, options, train, log_line);
-  const std::vector<Figure> figures = evaluate(c.options, train, test, fake, *network);
+  const std::vector<Figure> figures = evaluate(c.options, train, test, fake, *network, model);
   line.data = options.source;
   line.timestamp = static_cast<double>(std::time(nullptr));
   if (c.json) {
@@ -120,14 +121,15 @@ void measure_model(const EvalCommand& c) {
   MetricLine line;
   line.model = model.name;
   line.model_hash = model.hash;
-  measure(c, options, model.domain(), fake, line, run_folder_of(c.model));
+  measure(c, options, model.domain(), fake, &model, line, run_folder_of(c.model));
 }
 
 // Every sample of a source, both of its splits.
 Dataset whole_dataset(const DataOptions& options) {
   Dataset all = load_dataset(options, "train");
-  all.samples = at::cat({all.samples, load_dataset(options, "test").samples});
-  all.labels = at::Tensor();
+  const Dataset test = load_dataset(options, "test");
+  all.samples = at::cat({all.samples, test.samples});
+  if (all.labels.defined()) all.labels = at::cat({all.labels, test.labels});
   return all;
 }
 
@@ -150,7 +152,7 @@ void measure_sets(EvalCommand c) {
   MetricLine line;
   line.model = c.fake;
   line.model_hash = fake.hash();
-  measure(c, real, fake.domain, source, line, "");
+  measure(c, real, fake.domain, source, nullptr, line, "");
 }
 
 void run_eval(const EvalCommand& c) {
@@ -173,7 +175,10 @@ void setup_eval(CLI::App& app) {
   app.add_option("--data", c->data, "data set to judge a model against; else the one it was trained on");
   app.add_option("--data-path", c->path, "where that data set lies, if not in its usual place");
   app.add_option("--size", c->size, "resize pictures to so many pixels a side")->check(CLI::Range(1, 4096));
-  app.add_option("--metrics", c->options.metrics, "some of fid,kid,pr,dc,classes,modes; else all that suit the data")
+  app.add_option(
+         "--metrics", c->options.metrics,
+         "some of those that 'obverse list metrics' names, with commas; else fid, kid, pr, dc and, where they suit the "
+         "data, classes and modes")
       ->delimiter(',');
   app.add_option("--samples", c->options.samples,
                  "generated samples; else 10000, 2500 for mixtures, 26000 for Stacked MNIST")
@@ -181,6 +186,8 @@ void setup_eval(CLI::App& app) {
   app.add_option("--features", c->features,
                  "TorchScript network (FILE.pt, with a card FILE.json), a data set whose classifier to use, or pixels");
   app.add_option("--seed", c->options.seed, "of samples and subsets")->capture_default_str();
+  app.add_flag("--allow-few", c->options.allow_few,
+               "measure fid also with fewer samples than features: it is far too large");
   app.add_flag("--json", c->json, "for programs");
   app.callback([c] { run_eval(*c); });
 }

@@ -3,8 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
+#include <vector>
 
 #include "obverse/core/error.h"
+#include "obverse/metrics/jackknife.h"
 
 namespace obverse {
 
@@ -64,6 +67,49 @@ double frechet_distance(const Moments& a, const at::Tensor& factor, const Moment
 
 double frechet_distance(const Moments& a, const Moments& b) {
   return frechet_distance(a, covariance_factor(a.covariance()), b);
+}
+
+namespace {
+
+constexpr int64_t kParts = 40, kSizes = 15;  // samples are taken in fortieths
+
+// Where the line through the distances of growing draws from `parts` stands at 1 / N = 0.
+double limit_of(const Moments& reference, const at::Tensor& factor, const std::vector<Moments>& parts, Rng& rng) {
+  const auto count = static_cast<double>(parts.size());
+  std::vector<double> x, y;
+  for (int64_t i = 0; i < kSizes; ++i) {
+    const auto wanted = std::llround(count * (0.1 + 0.9 * static_cast<double>(i) / (kSizes - 1)));
+    const at::Tensor order = rng.permutation(static_cast<int64_t>(parts.size()));
+    Moments drawn;
+    for (int64_t j = 0; j < wanted; ++j) drawn.add(parts[order[j].item<int64_t>()]);
+    x.push_back(1 / static_cast<double>(drawn.count()));
+    y.push_back(frechet_distance(reference, factor, drawn));
+  }
+  const at::Tensor a = at::tensor(x, at::kDouble), b = at::tensor(y, at::kDouble), centred = a - a.mean();
+  const at::Tensor slope = (centred * b).sum() / centred.square().sum();
+  return (b.mean() - slope * a.mean()).item<double>();
+}
+
+}  // namespace
+
+FrechetLimit frechet_limit(const Moments& reference, const at::Tensor& factor, const at::Tensor& fake, bool error,
+                           Rng& rng) {
+  const int64_t n = fake.size(0);
+  if (n < kParts) fail("fid_infinity needs at least {} samples, there are {}", kParts, n);
+  const at::Tensor order = rng.permutation(n);
+  std::vector<Moments> parts(kParts);
+  for (int64_t i = 0; i < kParts; ++i)
+    parts[i].add(fake.index_select(0, order.slice(0, i * n / kParts, (i + 1) * n / kParts)));
+  FrechetLimit result;
+  result.value = limit_of(reference, factor, parts, rng);
+  if (!error) return result;
+  result.standard_error = Jackknife::error([&](int64_t group) {
+    std::vector<Moments> kept = parts;
+    const auto first = kept.begin() + Jackknife::first(group, kParts);
+    kept.erase(first, kept.begin() + Jackknife::first(group + 1, kParts));
+    return limit_of(reference, factor, kept, rng);
+  });
+  return result;
 }
 
 }  // namespace obverse

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "obverse/core/rng.h"
+
 namespace obverse {
 
 /// Mean and covariance of features that arrive in slices, in float64 (pairwise update of Chan 1979).
@@ -34,5 +36,16 @@ double frechet_distance(const Moments& a, const Moments& b);
 
 /// The same with the factor of a's covariance at hand, for one reference against many.
 double frechet_distance(const Moments& a, const at::Tensor& factor, const Moments& b);
+
+struct FrechetLimit {
+  double value = 0;
+  double standard_error = 0;  // jackknife; 0 when it was not asked for
+};
+
+/// FID-infinity (Chong 2020, section 4): the distance for infinitely many generated samples. The distance of N samples
+/// is a line in 1 / N, fitted to 15 sizes from a tenth of the samples to all of them, drawn without replacement each
+/// time. fake: [N, F], more than 10 F rows. The bias of the reference's own number of samples stays.
+FrechetLimit frechet_limit(const Moments& reference, const at::Tensor& factor, const at::Tensor& fake, bool error,
+                           Rng& rng);
 
 }  // namespace obverse

@@ -51,6 +51,22 @@ at::Tensor neighbour_radii(const at::Tensor& x, int64_t k) {
   return at::cat(radii);
 }
 
+Nearest nearest_rows(const at::Tensor& x, const at::Tensor& y) {
+  const auto [b, a] = centred(y, x);
+  std::vector<at::Tensor> distances, rows;
+  for_distance_blocks(a, b, [&](int64_t, const at::Tensor& block) {
+    const auto [distance, row] = block.min(1);
+    distances.push_back(distance);
+    rows.push_back(row);
+  });
+  return {at::cat(distances), at::cat(rows)};
+}
+
+double near_copy_distance(const at::Tensor& radii) {
+  // Where real data hold copies themselves the quantile is 0 up to rounding: only copies count then.
+  return std::max(radii.quantile(0.01).item<double>(), 1e-5 * radii.median().item<double>());
+}
+
 PrecisionRecall precision_recall(const at::Tensor& real, const at::Tensor& fake, int64_t k) {
   const auto [x, y] = centred(real, fake);
   const at::Tensor x_radii = neighbour_radii(x, k), y_radii = neighbour_radii(y, k);
@@ -85,10 +101,8 @@ DensityCoverage density_coverage(const at::Tensor& real, const at::Tensor& fake,
 
 Diversity diversity(const at::Tensor& real, const at::Tensor& fake) {
   const auto [x, y] = centred(real, fake);
-  const at::Tensor real_nearest = neighbour_radii(x, 1), fake_nearest = neighbour_radii(y, 1);
-  // Where real data hold copies themselves the quantile is 0 up to rounding: only copies count then.
-  const double near = std::max(real_nearest.quantile(0.01).item<double>(), 1e-5 * real_nearest.median().item<double>());
-  return {density_coverage(x, y).coverage, (fake_nearest < near).to(at::kDouble).mean().item<double>()};
+  const double near = near_copy_distance(neighbour_radii(x, 1));
+  return {density_coverage(x, y).coverage, (neighbour_radii(y, 1) < near).to(at::kDouble).mean().item<double>()};
 }
 
 }  // namespace obverse

@@ -16,6 +16,18 @@ void for_distance_blocks(const at::Tensor& x, const at::Tensor& y,
 /// Distance of each row to its k-th nearest other row: [N]. x: [N, F] with more than k rows.
 at::Tensor neighbour_radii(const at::Tensor& x, int64_t k);
 
+struct Nearest {
+  at::Tensor distance;  // [N]
+  at::Tensor row;       // int64 [N]: of y
+};
+
+/// The nearest row of y [M, F] to each row of x [N, F].
+Nearest nearest_rows(const at::Tensor& x, const at::Tensor& y);
+
+/// Below this distance a sample is a near copy: 99 % of real samples are further from their nearest other real sample.
+/// radii: neighbour_radii(real, 1).
+double near_copy_distance(const at::Tensor& radii);
+
 struct PrecisionRecall {
   double precision = 0;  // share of generated samples inside the real manifold
   double recall = 0;     // share of real samples inside the generated manifold
@@ -38,8 +50,7 @@ struct Diversity {
   double duplicate_rate = 0;  // share of generated samples with a near copy among the others; about 0.01 in real data
 };
 
-/// What a training monitor looks at. A near copy is closer than 99 % of real samples are to their nearest other real
-/// sample. real, fake: [N, F], of about equal sizes.
+/// What a training monitor looks at. real, fake: [N, F], of about equal sizes.
 Diversity diversity(const at::Tensor& real, const at::Tensor& fake);
 
 }  // namespace obverse
