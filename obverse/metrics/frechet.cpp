@@ -11,12 +11,25 @@
 
 namespace obverse {
 
+// x^T x of x [N, F], the blocks above the diagonal by symmetry.
+static at::Tensor gram(const at::Tensor& x) {
+  constexpr int64_t kBlock = 256;
+  const int64_t width = x.size(1);
+  at::Tensor result = at::empty({width, width}, x.options());
+  for (int64_t i = 0; i < width; i += kBlock) {
+    const at::Tensor below = at::mm(x.slice(1, i).t(), x.slice(1, i, i + kBlock));
+    result.slice(0, i).slice(1, i, i + kBlock).copy_(below);
+    result.slice(0, i, i + kBlock).slice(1, i).copy_(below.t());
+  }
+  return result;
+}
+
 void Moments::add(const at::Tensor& features) {
   if (features.size(0) == 0) return;
   const at::Tensor x = features.to(at::kDouble);
   const at::Tensor mean = x.mean(0);
   const at::Tensor centred = x - mean;
-  const at::Tensor scatter = at::mm(centred.t(), centred);
+  const at::Tensor scatter = gram(centred);
   if (!scatter.diagonal().sum().isfinite().item<bool>())
     fail("features hold values that are not finite: the images or the feature network are broken");
   merge(x.size(0), mean, scatter);
@@ -46,6 +59,8 @@ at::Tensor Moments::covariance() const {
 }
 
 at::Tensor covariance_factor(const at::Tensor& covariance) {
+  const auto [triangle, info] = at::linalg_cholesky_ex(covariance);
+  if (info.item<int>() == 0) return triangle;
   const auto [values, vectors] = at::linalg_eigh(covariance);  // ascending
   const double noise = 1e-15 * static_cast<double>(covariance.size(0)) * std::max(values.max().item<double>(), 0.0);
   const at::Tensor kept = (values > noise).nonzero().flatten();

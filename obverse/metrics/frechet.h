@@ -25,7 +25,8 @@ class Moments {
   at::Tensor mean_, scatter_;  // [F], [F, F]: sum of (x - mean)(x - mean)^T
 };
 
-/// A factor A [F, R] of a covariance, A A^T = S, with R its rank: eigenvalues that are rounding noise are left out.
+/// A factor A of a covariance, A A^T = S: Cholesky's [F, F], or where S is singular [F, R] with R its rank, from
+/// eigenvectors; eigenvalues that are rounding noise are left out.
 at::Tensor covariance_factor(const at::Tensor& covariance);
 
 /// Fréchet distance of two Gaussians (Dowson 1982; Heusel 2017, eq. 6):

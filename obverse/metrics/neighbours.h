@@ -2,16 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
-
 namespace obverse {
 
-// Distances are Euclidean, in float64, exact over all pairs. They are made in blocks of rows of at most 128 MiB, so
-// memory does not grow with the product of the sets' sizes.
-
-/// Calls f(first row, distances [rows, M]) for block after block of the distances between x [N, F] and y [M, F].
-void for_distance_blocks(const at::Tensor& x, const at::Tensor& y,
-                         const std::function<void(int64_t first, const at::Tensor& distances)>& f);
+// Distances are Euclidean and decided exactly, in float64, over all pairs; how that is made fast, and in little memory,
+// is the matter of near_pairs.h.
 
 /// Distance of each row to its k-th nearest other row: [N]. x: [N, F] with more than k rows.
 at::Tensor neighbour_radii(const at::Tensor& x, int64_t k);
