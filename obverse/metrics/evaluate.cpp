@@ -9,6 +9,7 @@
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/io/image.h"
+#include "obverse/metrics/measure.h"
 
 namespace obverse {
 namespace {
@@ -33,15 +34,15 @@ void check_samples(const at::Tensor& x, int64_t n, const Domain& domain) {
 }
 
 // Features [n, F] as x and labels, where there are any, as y.
-Batch features_of_source(Reference& real, const SampleSource& fake, int64_t n, uint64_t seed) {
+Batch features_of_source(FeatureNetwork& network, const Domain& domain, const SampleSource& fake, int64_t n,
+                         uint64_t seed) {
   Rng rng(seed, "evaluation");
-  const Domain& domain = real.train().domain;
   std::vector<at::Tensor> parts, labels;
   for (int64_t done = 0; done < n; done += kSlice) {
     const int64_t count = std::min(kSlice, n - done);
     const Batch batch = without_grad([&] { return fake(count, rng); });
     check_samples(batch.x, count, domain);
-    parts.push_back(features_of(real.network(), as_stored(batch.x, domain)));
+    parts.push_back(features_of(network, as_stored(batch.x, domain)));
     if (batch.y.defined()) labels.push_back(batch.y);
   }
   return {at::cat(parts), labels.empty() ? at::Tensor() : at::cat(labels)};
@@ -61,11 +62,16 @@ int64_t least_samples(const MetricRow& row, int64_t dims, bool allow_few) {
   return allow_few ? std::min<int64_t>(row.least(dims), 100) : row.least(dims);
 }
 
-void check_counts(const MetricRow& row, const at::Tensor& fake, const Dataset& train, bool allow_few) {
+void check_fake_count(const MetricRow& row, const at::Tensor& fake, bool allow_few) {
   const int64_t dims = fake.size(1), least = least_samples(row, dims, allow_few);
   if (fake.size(0) < least)
     fail("{}: needs {} samples for {} features, there are {}: use more (--samples), or leave it out (--metrics)",
          row.name, least, dims, fake.size(0));
+}
+
+void check_counts(const MetricRow& row, const at::Tensor& fake, const Dataset& train, bool allow_few) {
+  check_fake_count(row, fake, allow_few);
+  const int64_t dims = fake.size(1), least = least_samples(row, dims, allow_few);
   if (train.size() < least)
     fail("{}: needs {} real samples for {} features, {} has {}: use more data, or leave it out (--metrics)", row.name,
          least, dims, train.name, train.size());
@@ -106,12 +112,12 @@ Figure make_figure(const MetricRow& row, const Value& value, const Measured& mea
 }  // namespace
 
 const at::Tensor& Reference::features() {
-  if (!features_.defined()) features_ = features_of(network_, train_);
+  if (!features_.defined()) features_ = cached_features_of(network_, train_);
   return features_;
 }
 
 const at::Tensor& Reference::test_features() {
-  if (!test_features_.defined()) test_features_ = features_of(network_, test_);
+  if (!test_features_.defined()) test_features_ = cached_features_of(network_, test_);
   return test_features_;
 }
 
@@ -157,7 +163,8 @@ std::vector<Figure> Evaluator::evaluate(const EvaluateOptions& options, const Sa
       if (row.suits(reference_)) rows.push_back(&row);
   const int64_t n = options.samples > 0 ? options.samples : default_samples(reference_);
   const auto start = std::chrono::steady_clock::now();
-  const auto [features, labels] = features_of_source(reference_, fake, n, options.seed);
+  const auto [features, labels] =
+      features_of_source(reference_.network(), reference_.train().domain, fake, n, options.seed);
   const double sampling = seconds_since(start);
   for (const MetricRow* row : rows) check_counts(*row, features, reference_.train(), options.allow_few);
   const int64_t n_floor = std::min(n, reference_.test().size());
@@ -179,6 +186,21 @@ std::vector<Figure> Evaluator::evaluate(const EvaluateOptions& options, const Sa
     }
   }
   return figures;
+}
+
+Figure evaluate_statistics(const EvaluateOptions& options, const Moments& real, const Domain& domain,
+                           const SampleSource& fake, FeatureNetwork& network) {
+  const MetricRow& row = find_row(metric_table(), "metric", "fid");
+  const int64_t n = options.samples > 0 ? options.samples : 10'000;
+  const auto start = std::chrono::steady_clock::now();
+  const at::Tensor features = features_of_source(network, domain, fake, n, options.seed).x;
+  check_fake_count(row, features, options.allow_few);
+  const Measured measured = {{fid_value(real, covariance_factor(real.covariance()), features, /*interval=*/true)}, 0};
+  Figure f = make_figure(row, measured.values[0], measured, n, network);
+  f.protocol = "statistics of a file against the generated samples";
+  f.seed = options.seed;
+  f.seconds = seconds_since(start);
+  return f;
 }
 
 std::vector<Figure> evaluate(const EvaluateOptions& options, const Dataset& train, const Dataset& test,

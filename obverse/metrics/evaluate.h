@@ -122,6 +122,11 @@ class Evaluator {
 std::vector<Figure> evaluate(const EvaluateOptions& options, const Dataset& train, const Dataset& test,
                              const SampleSource& fake, FeatureNetwork& network, LatentModel* model = nullptr);
 
+/// The FID of samples of `domain` against the statistics of a file; no floor. Throws UserError when they are not of as
+/// many features as the network gives.
+Figure evaluate_statistics(const EvaluateOptions& options, const Moments& real, const Domain& domain,
+                           const SampleSource& fake, FeatureNetwork& network);
+
 /// What a line of a run's metric file tells beside the figures.
 struct MetricLine {
   std::string model;  // path

@@ -11,6 +11,9 @@
 
 namespace obverse {
 
+Moments::Moments(const at::Tensor& mean, const at::Tensor& covariance)
+    : count_(2), mean_(mean.to(at::kDouble)), scatter_(covariance.to(at::kDouble)) {}
+
 // x^T x of x [N, F], the blocks above the diagonal by symmetry.
 static at::Tensor gram(const at::Tensor& x) {
   constexpr int64_t kBlock = 256;

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
 
 #include "obverse/core/rng.h"
 
@@ -11,6 +12,10 @@ namespace obverse {
 /// Mean and covariance of features that arrive in slices, in float64 (pairwise update of Chan 1979).
 class Moments {
  public:
+  Moments() = default;
+  /// Those of a file, from an unknown number of samples (count() is 2, with this covariance). mean: [F], covariance [F,
+  /// F].
+  Moments(const at::Tensor& mean, const at::Tensor& covariance);
   /// features: [N, F] of any floating type. Throws UserError when a value is not finite.
   void add(const at::Tensor& features);
   /// Of the union of both.
@@ -37,6 +42,12 @@ double frechet_distance(const Moments& a, const Moments& b);
 
 /// The same with the factor of a's covariance at hand, for one reference against many.
 double frechet_distance(const Moments& a, const at::Tensor& factor, const Moments& b);
+
+/// Whether a file is an NPZ with arrays `mu` and `sigma`, as pytorch-fid and the diffusion evaluators write them.
+bool is_statistics(const std::string& path);
+
+/// Throws UserError naming the path when they are not [F] and a symmetric [F, F] of finite numbers.
+Moments read_statistics(const std::string& path);
 
 struct FrechetLimit {
   double value = 0;

@@ -35,6 +35,9 @@ Value share(std::string label, double p, int64_t n);
 /// A value with 1.96 standard errors on each side.
 Value normal(std::string label, double value, double error, const std::string& how, bool higher_is_better);
 
+/// The Fréchet distance to features [N, F], with a jackknife interval when it is wanted and there are enough.
+Value fid_value(const Moments& real, const at::Tensor& factor, const at::Tensor& fake, bool interval);
+
 /// As many real samples as generated ones, or all there are: [n, F].
 at::Tensor real_sample(const Comparison& c);
 

@@ -22,7 +22,7 @@ Value distance(std::string label, double value, double error) {
   return {std::move(label), value, std::max(0.0, value - half), value + half, kJackknife, false, {}};
 }
 
-double frechet_error(Reference& real, const at::Tensor& fake) {
+double frechet_error(const Moments& real, const at::Tensor& factor, const at::Tensor& fake) {
   const int64_t n = fake.size(0);
   std::array<Moments, Jackknife::kGroups> groups;
   for (int64_t g = 0; g < Jackknife::kGroups; ++g)
@@ -31,7 +31,7 @@ double frechet_error(Reference& real, const at::Tensor& fake) {
     Moments rest;
     for (int64_t g = 0; g < Jackknife::kGroups; ++g)
       if (g != left_out) rest.add(groups[g]);
-    return frechet_distance(real.moments(), real.factor(), rest);
+    return frechet_distance(real, factor, rest);
   });
 }
 
@@ -44,13 +44,16 @@ Value subset_mean(const std::string& label, const Comparison& c, const Kernel& k
 
 }  // namespace
 
+Value fid_value(const Moments& real, const at::Tensor& factor, const at::Tensor& fake, bool interval) {
+  Moments moments;
+  moments.add(fake);
+  const double value = frechet_distance(real, factor, moments);
+  if (!interval || fake.size(0) < 10 * Jackknife::kGroups) return plain("fid", value, false);
+  return distance("fid", value, frechet_error(real, factor, fake));
+}
+
 Measured measure_fid(const Comparison& c) {
-  Moments fake;
-  fake.add(c.fake);
-  const double value = frechet_distance(c.real.moments(), c.real.factor(), fake);
-  const bool interval = c.interval && c.fake.size(0) >= 10 * Jackknife::kGroups;
-  return {{interval ? distance("fid", value, frechet_error(c.real, c.fake)) : plain("fid", value, false)},
-          c.real.moments().count()};
+  return {{fid_value(c.real.moments(), c.real.factor(), c.fake, c.interval)}, c.real.moments().count()};
 }
 
 Measured measure_fid_infinity(const Comparison& c) {

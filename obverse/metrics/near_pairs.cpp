@@ -37,12 +37,15 @@ void bfloat16_products(const at::Tensor& a, const at::Tensor& b, const at::Tenso
 // What the bounds of a row's pairs are made of; columns from the first of a chunk.
 struct Row {
   const float* products;
-  const float *squares, *norms, *limits;  // of the columns; limits may be null
-  float square, norm, limit;              // of the row; its norm times twice the products' error
+  const float *squares, *norms, *errors, *limits;  // of the columns; limits may be null
+  float square, norm, error, limit;                // of the row; norm and error doubled
 };
 
+// Twice the most that a product may be wrong by.
+OBVERSE_INLINE float doubt(const Row& r, int64_t j) { return r.error * r.norms[j] + r.norm * r.errors[j]; }
+
 OBVERSE_INLINE float low_bound(const Row& r, int64_t j) {
-  return r.square + r.squares[j] - 2 * r.products[j] - r.norm * r.norms[j];
+  return r.square + r.squares[j] - 2 * r.products[j] - doubt(r, j);
 }
 
 // Positions among `count` columns whose low bound is within a limit, to `found`; returns how many.
@@ -102,12 +105,6 @@ std::vector<float> floats(const at::Tensor& t) {
   return {plain.data_ptr<float>(), plain.data_ptr<float>() + plain.numel()};
 }
 
-// Relative error of a product of rounded rows, by Cauchy and Schwarz: rounding of both, and of F sums in float32.
-double product_error(bool bfloat16, int64_t width) {
-  const double u = bfloat16 ? std::ldexp(1, -8) : std::ldexp(1, -24);  // bfloat16 at worst, truncated
-  return 2 * u + u * u + static_cast<double>(width + 8) * std::ldexp(1, -23);
-}
-
 }  // namespace
 
 float NearPairs::limit(double value) {
@@ -122,44 +119,46 @@ NearPairs::NearPairs(const at::Tensor& x, const at::Tensor& y, Pass pass) {
   y_.rows = y.to(type).contiguous();
   const at::Tensor middle = mean_of(x_.rows);
   bfloat16_ = pass == Pass::bfloat16 || (pass == Pass::automatic && few_would_be_left(middle));
-  error_ = product_error(bfloat16_, x.size(1));
-  x_ = prepare(x_.rows, middle);
-  y_ = prepare(y_.rows, middle);
+  x_ = prepare(x_.rows, middle, bfloat16_);
+  y_ = prepare(y_.rows, middle, bfloat16_);
 }
 
-NearPairs::Side NearPairs::prepare(const at::Tensor& rows, const at::Tensor& middle) const {
+NearPairs::Side NearPairs::prepare(const at::Tensor& rows, const at::Tensor& middle, bool bfloat16) {
   Side side;
   side.rows = rows;
-  side.rounded = at::empty(rows.sizes(), bfloat16_ ? at::kBFloat16 : at::kFloat);
-  at::Tensor squares = at::empty({rows.size(0)}, at::kDouble);
+  side.rounded = at::empty(rows.sizes(), bfloat16 ? at::kBFloat16 : at::kFloat);
+  at::Tensor squares = at::empty({rows.size(0)}, at::kDouble), norms = squares.clone(), errors = squares.clone();
   constexpr int64_t kSlice = 4096;
   for (int64_t first = 0; first < rows.size(0); first += kSlice) {
     const at::Tensor part = rows.slice(0, first, first + kSlice).to(at::kDouble) - middle;
     side.rounded.slice(0, first, first + kSlice).copy_(part);
-    squares.slice(0, first, first + kSlice).copy_(part.square().sum(1));
+    const at::Tensor rounded = side.rounded.slice(0, first, first + kSlice).to(at::kDouble);
+    const at::Tensor own = part.square().sum(1);
+    squares.slice(0, first, first + kSlice).copy_(own);
+    norms.slice(0, first, first + kSlice).copy_(at::maximum(own, rounded.square().sum(1)).sqrt());
+    errors.slice(0, first, first + kSlice).copy_((part - rounded).norm(2, {1}));
   }
   if (!squares.sum().isfinite().item<bool>())
     fail("features hold values that are not finite: the images or the feature network are broken");
   const double slack = std::ldexp(1, -20);  // of the few float32 operations that make a bound
   side.low_squares = floats(squares * (1 - slack));
   side.high_squares = floats(squares * (1 + slack));
-  side.norms = floats(squares.sqrt() * (1 + slack));
+  side.norms = floats(norms * (1 + slack));
+  side.errors = floats(errors * (1 + slack));
   return side;
 }
 
 // Whether, for a few rows, hardly more pairs than those nearest lie within the error of bfloat16.
 bool NearPairs::few_would_be_left(const at::Tensor& middle) const {
-  const int64_t width = x_.rows.size(1), n = std::min<int64_t>(32, x_.rows.size(0)),
-                k = std::min<int64_t>(6, y_.rows.size(0));
-  if (width < 256 || !tiles_available()) return false;
-  const int64_t few = std::min<int64_t>(y_.rows.size(0), 16'384);
-  const at::Tensor a = (x_.rows.slice(0, 0, n) - middle).to(at::kFloat),
-                   b = (y_.rows.slice(0, 0, few) - middle).to(at::kFloat);
-  const at::Tensor distances = at::cdist(a, b).square();
-  const at::Tensor errors = 4 * product_error(true, width) * at::outer(a.norm(2, {1}), b.norm(2, {1}));
-  const at::Tensor nearest = std::get<0>(distances.kthvalue(k, 1, /*keepdim=*/true));
-  const double left = (distances - errors <= nearest).to(at::kFloat).sum().item<double>() / static_cast<double>(n);
-  return left <= 0.01 * static_cast<double>(few);
+  const int64_t n = std::min<int64_t>(32, x_.rows.size(0)), m = std::min<int64_t>(16'384, y_.rows.size(0));
+  if (x_.rows.size(1) < 256 || m < 6 || !tiles_available()) return false;
+  const Side x = prepare(x_.rows.slice(0, 0, n), middle, true), y = prepare(y_.rows.slice(0, 0, m), middle, true);
+  const at::Tensor distances = at::cdist(x.rows, y.rows).square().to(at::kFloat);
+  const at::Tensor errors =
+      at::outer(at::tensor(x.errors), at::tensor(y.norms)) + at::outer(at::tensor(x.norms), at::tensor(y.errors));
+  const at::Tensor nearest = std::get<0>(distances.kthvalue(6, 1, /*keepdim=*/true));
+  const double left = (distances - 4 * errors <= nearest).to(at::kFloat).sum().item<double>() / static_cast<double>(n);
+  return left <= 0.01 * static_cast<double>(m) + 6;
 }
 
 double NearPairs::exact(int64_t i, int64_t j) const {
@@ -174,6 +173,7 @@ void NearPairs::run(std::vector<float>& row_limits, const std::vector<float>& co
                     const std::function<void(int64_t first, int64_t last)>& done) const {
   const int64_t n = x_.rows.size(0), m = y_.rows.size(0);
   at::Tensor block = at::empty({kBlock * kBlock}, at::kFloat);
+  const auto sums = static_cast<float>(x_.rows.size(1) + 8) * std::ldexp(1.0f, -23);  // error of F additions in float32
   for (int64_t i0 = 0; i0 < n; i0 += kBlock) {
     const int64_t rows = std::min(kBlock, n - i0);
     for (int64_t j0 = 0; j0 < m; j0 += kBlock) {
@@ -190,9 +190,11 @@ void NearPairs::run(std::vector<float>& row_limits, const std::vector<float>& co
             const Row row{products.data_ptr<float>() + (i - i0) * columns + (j - j0),
                           &y_.low_squares[at_j],
                           &y_.norms[at_j],
+                          &y_.errors[at_j],
                           column_limits.empty() ? nullptr : &column_limits[at_j],
                           x_.low_squares[at_i],
-                          static_cast<float>(2 * error_) * x_.norms[at_i],
+                          2 * x_.norms[at_i],
+                          2 * (x_.errors[at_i] + sums * x_.norms[at_i]),
                           row_limits[at_i]};
             const int64_t count = within_limit(row, std::min(kChunk, j0 + columns - j), found.data());
             for (int64_t f = 0; f < count; ++f) {
@@ -200,7 +202,7 @@ void NearPairs::run(std::vector<float>& row_limits, const std::vector<float>& co
               const double low = low_bound(row, static_cast<int64_t>(k));
               const double width = (x_.high_squares[at_i] - x_.low_squares[at_i]) +
                                    (y_.high_squares[at_j + k] - y_.low_squares[at_j + k]) +
-                                   2.0 * row.norm * y_.norms[at_j + k];
+                                   2.0 * doubt(row, static_cast<int64_t>(k));
               visit({i, j + static_cast<int64_t>(k), low, low + width});
             }
           }

@@ -50,12 +50,12 @@ class NearPairs {
   struct Side {
     at::Tensor rows;     // as given
     at::Tensor rounded;  // [N, F] about the common middle
-    std::vector<float> low_squares, high_squares, norms;
+    std::vector<float> low_squares, high_squares;
+    std::vector<float> norms, errors;  // the larger of |x|, |x'|; |d|
   };
-  Side prepare(const at::Tensor& rows, const at::Tensor& middle) const;
+  static Side prepare(const at::Tensor& rows, const at::Tensor& middle, bool bfloat16);
   bool few_would_be_left(const at::Tensor& middle) const;
 
-  double error_ = 0;  // of a product, relative to |x| |y|
   bool bfloat16_ = false;
   Side x_, y_;
 };

@@ -83,6 +83,15 @@ const std::vector<MetricWord>& metric_words() {
       {"ct", "Copying score C_T", Better::higher,
        "Below -3: generated samples sit nearer to training images than unseen data do, which is copying; far above 3: "
        "they miss the data."},
+      {"log_likelihood", "Log-likelihood, lower bound", Better::higher,
+       "How probable the data are under the decoder and its noise, in nats, by annealed importance sampling: at least "
+       "so much, on average."},
+      {"simulated_lower", "Lower bound on simulated data", Better::neither,
+       "The same bound on data that the model itself made."},
+      {"simulated_upper", "Upper bound on simulated data", Better::neither,
+       "From above, on the same data; the truth lies between both."},
+      {"gap", "Gap of the bounds", Better::lower,
+       "The upper less the lower bound on simulated data: what the settings of the sampler are worth."},
       {"ppl", "Perceptual path length", Better::lower,
        "How much the picture changes for a tiny step in latent space: small when interpolations are smooth."},
   };

@@ -124,6 +124,21 @@ TEST(Moments, KeepTheirDigitsFarFromZero) {
   EXPECT_TRUE(at::allclose(far.covariance(), moments(x).covariance(), 1e-8, 1e-8));
 }
 
+TEST(Statistics, OfAFileGiveTheDistanceOfItsSamples) {
+  const std::string path = testing::TempDir() + "statistics.npz";
+  const at::Tensor x = draws(1, 300, 4), y = draws(2, 200, 4) * 2 + 1;
+  write_npz(path, {{"mu", moments(x).mean()}, {"sigma", moments(x).covariance()}});
+  EXPECT_TRUE(is_statistics(path));
+  EXPECT_NEAR(frechet_distance(read_statistics(path), moments(y)), frechet_distance(moments(x), moments(y)), 1e-10);
+  write_npz(path, {{"mu", at::zeros({3})}, {"sigma", at::eye(4)}});
+  EXPECT_THROW(read_statistics(path), UserError);
+  write_npz(path, {{"mu", at::zeros({2})}, {"sigma", at::tensor({1.0, 2.0, 0.0, 1.0}).view({2, 2})}});
+  EXPECT_THROW(read_statistics(path), UserError);
+  write_npz(path, {{"arr_0", at::zeros({3})}});
+  EXPECT_FALSE(is_statistics(path));
+  EXPECT_THROW(read_statistics(path), UserError);
+}
+
 TEST(Moments, RefuseOneSampleNotANumberAndUnlikeWidths) {
   const auto message = [](const std::function<void()>& f) -> std::string {
     try {
