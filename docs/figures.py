@@ -5,7 +5,8 @@ usage: figures.py collect RUN ENCODER_RUN   copies what a demo measured into doc
        figures.py peer NAME EVAL.json       copies what `obverse eval --json` said of a peer's samples into docs/results/NAME.json
        figures.py write                     makes the pages from their .in.md and docs/results/*.json
        figures.py check                     fails when a page differs from that
-In a template @{demo.figures.fid.value|.2f} stands for a number and its format, @{performance|table} for bench/compare.py's table.
+In a template @{demo.figures.fid.value|.2f} stands for a number and its format, @{performance|table} for bench/compare.py's table; the
+other tables are below.
 """
 import glob
 import json
@@ -15,7 +16,8 @@ import sys
 
 DOCS = os.path.dirname(os.path.abspath(__file__))
 RESULTS = f"{DOCS}/results"
-PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md"}
+PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
+         f"{DOCS}/metrics.md": f"{DOCS}/metrics.in.md"}
 
 
 def last_line(path):
@@ -72,6 +74,38 @@ def table(results):
     return "\n".join(lines)
 
 
+def damage_table(results):
+    """Of docs/results/damage.json: a row a metric; bold where the intervals of damaged and fresh samples lie apart."""
+    fresh = results["fresh"]
+    lines = ["| metric | " + " | ".join(results) + " |", "|---" * (len(results) + 1) + "|"]
+    for label in fresh:
+        cells = []
+        for name, figures in results.items():
+            f = figures[label]
+            apart = f["low"] is not None and (f["low"] > fresh[label]["high"] or f["high"] < fresh[label]["low"])
+            cells.append(f"**{f['value']:.3g}**" if apart else f"{f['value']:.3g}")
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def metric_times_table(results):
+    """Of docs/results/metric_times.json: seconds and peak memory of bench/metrics.py."""
+    lines = ["| metric | samples | Obverse | NumPy, SciPy, scikit-learn | ratio | equal to |", "|---|---|---|---|---|---|"]
+    for r in results["rows"]:
+        ours, peer = r["obverse"], r.get("peer")
+        cells = [r["metric"], f"{r['samples']:,}", f"{ours['seconds']:.2f} s, {ours['peak_mib']} MiB"]
+        if peer:
+            apart = max(abs(a / b - 1) for a, b in zip(ours["values"], peer["values"]))
+            cells += [f"{peer['seconds']:.2f} s, {peer['peak_mib']} MiB", f"{r['ratio']:.1f}", f"{apart:.0e}" if apart else "every digit"]
+        else:
+            cells += ["", "", ""]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+TABLES = {"table": table, "damage_table": damage_table, "metric_times_table": metric_times_table}
+
+
 def render(template):
     results = {}
     for path in glob.glob(f"{RESULTS}/*.json"):
@@ -82,7 +116,7 @@ def render(template):
         value = results
         for key in match[1].split("."):
             value = value[int(key) if isinstance(value, list) else key]
-        return table(value) if match[2] == "table" else format(value, match[2] or "")
+        return TABLES[match[2]](value) if match[2] in TABLES else format(value, match[2] or "")
 
     with open(template) as f:
         return re.sub(r"@\{([\w.-]+)(?:\|([^}]*))?\}", figure, f.read())

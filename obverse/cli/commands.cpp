@@ -6,6 +6,8 @@ void setup_data(CLI::App& app);
 void setup_train(CLI::App& app);
 void setup_sample(CLI::App& app);
 void setup_eval(CLI::App& app);
+void setup_compare(CLI::App& app);
+void setup_likelihood(CLI::App& app);
 void setup_features(CLI::App& app);
 void setup_invert(CLI::App& app);
 void setup_posterior(CLI::App& app);
@@ -19,6 +21,9 @@ const std::vector<Command>& command_table() {
       {"train", "train a recipe's model", setup_train},
       {"sample", "make samples from a trained model", setup_sample},
       {"eval", "measure a model's samples, or any two sets of them", setup_eval},
+      {"compare", "put the figures of several runs side by side, with what is significant", setup_compare},
+      {"likelihood", "bound the log-likelihood of data under a decoder, by annealed importance sampling",
+       setup_likelihood},
       {"features", "train the small classifiers that metrics use", setup_features},
       {"invert", "find the latent codes of images", setup_invert},
       {"posterior", "draw the many latent codes that may have given an image", setup_posterior},

@@ -3,11 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
-#include <ctime>
-#include <filesystem>
 
 #include "obverse/cli/commands.h"
+#include "obverse/cli/figures.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/games/recipe.h"
@@ -16,8 +14,6 @@
 
 namespace obverse {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct EvalCommand {
   std::string model, data, real, fake, features, path;
@@ -29,57 +25,6 @@ struct EvalCommand {
 };
 
 void log_line(const std::string& line) { fmt::print(stderr, "{}\n", line); }
-
-// The run folder that the model lies in; empty when it lies in none.
-std::string run_folder_of(const std::string& model) {
-  const fs::path path(model);
-  const fs::path folder = fs::is_directory(path) ? path : path.parent_path();
-  return fs::exists(folder / "recipe.toml") ? folder.string() : "";
-}
-
-std::string number_text(double value) { return std::isfinite(value) ? fmt::format("{:.4g}", value) : "-"; }
-
-std::vector<std::string> table_row(const Figure& f) {
-  std::string interval = "-";
-  if (std::isfinite(f.low)) interval = fmt::format("[{}, {}]", number_text(f.low), number_text(f.high));
-  std::string floor = f.has_floor ? number_text(f.floor) : "-";
-  if (f.has_floor && f.n_floor != f.n_fake) floor += fmt::format(" (N {})", f.n_floor);
-  const std::string hash = f.features_hash.empty() ? "" : "-" + f.features_hash.substr(0, 8);
-  return {f.label,
-          number_text(f.value),
-          interval,
-          floor,
-          f.n_real > 0 ? std::to_string(f.n_real) : "-",
-          std::to_string(f.n_fake),
-          f.features + hash};
-}
-
-void print_table(const std::vector<Figure>& figures) {
-  std::vector<std::vector<std::string>> rows = {
-      {"metric", "value", "95 % interval", "floor", "real", "fake", "features"}};
-  for (const Figure& f : figures) rows.push_back(table_row(f));
-  std::vector<size_t> widths(rows[0].size(), 0);
-  for (const auto& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
-    fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
-  }
-  for (const Figure& f : figures) {
-    if (f.details.empty() || f.details.size() > 30) continue;
-    std::string text;
-    for (const auto& [name, value] : f.details)
-      text += fmt::format("{}{} {:.3f}", text.empty() ? "" : ", ", name, value);
-    fmt::print("{}: {}\n", f.label, text);
-  }
-}
-
-void print_json(const std::vector<Figure>& figures, const MetricLine& line) {
-  std::string text;
-  for (const std::string& one : figure_json_lines(figures, line)) text += (text.empty() ? " " : ",\n ") + one;
-  fmt::print("[\n{}\n]\n", text);
-}
 
 // One line that says how the samples differ from the data, and what to do.
 void check_alike(const Dataset& train, const Domain& fake, const std::string& fake_name) {
@@ -93,28 +38,40 @@ void check_alike(const Dataset& train, const Domain& fake, const std::string& fa
   fail("{} holds {}, {} gives {}: {}", train.name, real.text(), fake_name, fake.text(), advice);
 }
 
+// Against mean and covariance of a file, which tell nothing but the Fréchet distance.
+void measure_statistics(const EvalCommand& c, const DataOptions& options, const Domain& domain,
+                        const SampleSource& fake, MetricLine line) {
+  if (c.features.empty())
+    fail("{}: statistics do not tell their feature network: give it by --features", options.source);
+  if (c.options.metrics != std::vector<std::string>{"fid"})
+    fail("{}: statistics allow fid alone: give --metrics fid", options.source);
+  Dataset shape;  // samples of the kind at hand, none of them
+  shape.name = options.source;
+  shape.domain = domain;
+  const auto network = choose_features(c.features, options, shape, log_line);
+  line.data = options.source;
+  report_figures({evaluate_statistics(c.options, read_statistics(options.source), domain, fake, *network)}, line, "",
+                 c.json);
+}
+
 // Measures `fake` against the data set that `options` name, prints, and records in `run` when it is a folder. loaded:
 // the model that makes `fake`, or null.
 void measure(const EvalCommand& c, const DataOptions& options, const Domain& fake_domain, const SampleSource& fake,
-             MetricLine line, const std::string& run, LoadedModel* loaded = nullptr) {
+             LoadedModel* loaded, MetricLine line, const std::string& run) {
+  if (is_statistics(options.source)) return measure_statistics(c, options, fake_domain, fake, line);
   const Dataset train = load_dataset(options, "train"), test = load_dataset(options, "test");
   check_alike(train, fake_domain, line.model);
   const auto network = choose_features(c.features, options, train, log_line);
   std::vector<Figure> figures;
-  if (!c.options.metrics.empty() || c.model_metrics.empty()) figures = evaluate(c.options, train, test, fake, *network);
+  if (!c.options.metrics.empty() || c.model_metrics.empty())
+    figures = evaluate(c.options, train, test, fake, *network, loaded ? loaded->model.get() : nullptr);
   for (const std::string& name : c.model_metrics) {
     const ModelComparison comparison{*loaded, train, test, *network, c.model_options};
     for (Figure& figure : find_row(model_metric_table(), "metric", name).measure(comparison))
       figures.push_back(std::move(figure));
   }
   line.data = options.source;
-  line.timestamp = static_cast<double>(std::time(nullptr));
-  if (c.json) {
-    print_json(figures, line);
-  } else {
-    print_table(figures);
-  }
-  if (!run.empty()) append_figures(run, figures, line);  // last: the figures are out if this cannot be written
+  report_figures(figures, line, run, c.json);
 }
 
 void measure_model(const EvalCommand& c) {
@@ -130,15 +87,28 @@ void measure_model(const EvalCommand& c) {
   MetricLine line;
   line.model = model.name;
   line.model_hash = model.hash;
-  measure(c, options, model.domain(), fake, line, run_folder_of(c.model), &loaded);
+  measure(c, options, model.domain(), fake, &loaded, line, run_folder_of(c.model));
 }
 
 // Every sample of a source, both of its splits.
 Dataset whole_dataset(const DataOptions& options) {
   Dataset all = load_dataset(options, "train");
-  all.samples = at::cat({all.samples, load_dataset(options, "test").samples});
-  all.labels = at::Tensor();
+  const Dataset test = load_dataset(options, "test");
+  all.samples = at::cat({all.samples, test.samples});
+  if (all.labels.defined()) all.labels = at::cat({all.labels, test.labels});
   return all;
+}
+
+// What is allowed but hardly meant.
+void warn_about(const EvalCommand& c, const DataOptions& real, const Dataset& fake) {
+  const std::vector<std::string> known = names(dataset_table());
+  const auto is_known = [&](const std::string& source) {
+    return std::find(known.begin(), known.end(), source) != known.end();
+  };
+  if (is_known(c.fake) && !is_known(c.real))
+    log_line(fmt::format("--fake {} is a data set and --real {} is not: are they swapped?", c.fake, c.real));
+  if (!is_statistics(c.real) && whole_dataset(real).hash() == fake.hash())
+    log_line("--real and --fake hold the same samples: distances are 0 by construction, and copies are all there is");
 }
 
 void measure_sets(EvalCommand c) {
@@ -148,6 +118,7 @@ void measure_sets(EvalCommand c) {
   other.source = c.fake;
   real.size = other.size = c.size;
   const Dataset fake = whole_dataset(other);
+  warn_about(c, real, fake);
   if (c.options.samples > fake.size())
     fail("--samples {}: {} holds {}: ask for at most as many", c.options.samples, c.fake, fake.size());
   if (c.options.samples == 0) c.options.samples = std::min<int64_t>(10'000, fake.size());
@@ -160,7 +131,7 @@ void measure_sets(EvalCommand c) {
   MetricLine line;
   line.model = c.fake;
   line.model_hash = fake.hash();
-  measure(c, real, fake.domain, source, line, "");
+  measure(c, real, fake.domain, source, nullptr, line, "");
 }
 
 // Takes the metrics of models out of those of samples.
@@ -195,13 +166,16 @@ void run_eval(EvalCommand c) {
 void setup_eval(CLI::App& app) {
   auto c = std::make_shared<EvalCommand>();
   app.add_option("model", c->model, "model file or run folder");
-  app.add_option("--real", c->real, "real samples: a data set's name, a folder, a .zip or .npz");
+  app.add_option("--real", c->real,
+                 "real samples: a data set's name, a folder, a .zip or .npz, or an .npz of mu and sigma");
   app.add_option("--fake", c->fake, "samples to judge against --real: as there");
   app.add_option("--data", c->data, "data set to judge a model against; else the one it was trained on");
   app.add_option("--data-path", c->path, "where that data set lies, if not in its usual place");
   app.add_option("--size", c->size, "resize pictures to so many pixels a side")->check(CLI::Range(1, 4096));
-  app.add_option("--metrics", c->options.metrics,
-                 "some of fid,kid,pr,dc,classes,modes (else all that suit the data), inference,likelihood")
+  app.add_option(
+         "--metrics", c->options.metrics,
+         "some of those that 'obverse list metrics' names, with commas; else fid, kid, pr, dc and, where they suit the "
+         "data, classes and modes")
       ->delimiter(',');
   app.add_option("--samples", c->options.samples,
                  "generated samples; else 10000, 2500 for mixtures, 26000 for Stacked MNIST")
@@ -219,6 +193,8 @@ void setup_eval(CLI::App& app) {
   app.add_option("--bound-samples", c->model_options.bound_samples, "likelihood: draws for each sample's lower bound")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
+  app.add_flag("--allow-few", c->options.allow_few,
+               "measure fid also with fewer samples than features: it is far too large");
   app.add_flag("--json", c->json, "for programs");
   app.callback([c] { run_eval(*c); });
 }

@@ -19,10 +19,11 @@ double cubic(double x) {  // a = -0.5
   return 0;
 }
 
-// The inputs that one output is a weighted sum of.
+// The inputs that one output is a weighted sum of: in fixed point for bytes, in float64 for floats.
 struct Window {
   int64_t first = 0;
-  std::vector<int> weights;
+  std::vector<int> fixed;
+  std::vector<double> weights;
 };
 
 std::vector<Window> windows(int64_t from, int64_t to) {
@@ -33,53 +34,58 @@ std::vector<Window> windows(int64_t from, int64_t to) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
     const auto first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
     const auto last = std::min<int64_t>(from, static_cast<int64_t>(centre + support + 0.5));
-    std::vector<double> weights;
-    double sum = 0;
-    for (int64_t j = first; j < last; ++j) {
-      weights.push_back(cubic((static_cast<double>(j) - centre + 0.5) * (1 / widening)));
-      sum += weights.back();
-    }
     Window& window = result[static_cast<size_t>(i)];
     window.first = first;
-    for (const double weight : weights)
-      window.weights.push_back(
-          static_cast<int>(std::trunc(weight / sum * (1 << kFractionBits) + (weight < 0 ? -0.5 : 0.5))));
+    double sum = 0;
+    for (int64_t j = first; j < last; ++j) {
+      window.weights.push_back(cubic((static_cast<double>(j) - centre + 0.5) * (1 / widening)));
+      sum += window.weights.back();
+    }
+    for (double& weight : window.weights) {
+      weight /= sum;
+      window.fixed.push_back(static_cast<int>(std::trunc(weight * (1 << kFractionBits) + (weight < 0 ? -0.5 : 0.5))));
+    }
   }
   return result;
 }
 
-uint8_t to_byte(int64_t sum) { return static_cast<uint8_t>(std::clamp<int64_t>(sum >> kFractionBits, 0, 255)); }
-
-// Resizes along the rows of a plane; `stride` between a row's elements, `step` between rows.
-void resize_lines(const uint8_t* in, uint8_t* out, const std::vector<Window>& table, int64_t lines, int64_t stride,
-                  int64_t in_step, int64_t out_step) {
-  for (int64_t line = 0; line < lines; ++line)
-    for (size_t i = 0; i < table.size(); ++i) {
-      const Window& window = table[i];
-      const uint8_t* source = in + line * in_step + window.first * stride;
-      int64_t sum = int64_t{1} << (kFractionBits - 1);
-      for (size_t j = 0; j < window.weights.size(); ++j)
-        sum += int64_t{window.weights[j]} * source[static_cast<int64_t>(j) * stride];
-      out[line * out_step + static_cast<int64_t>(i) * stride] = to_byte(sum);
-    }
+uint8_t weighted(const Window& window, const uint8_t* x, int64_t stride) {
+  int64_t sum = int64_t{1} << (kFractionBits - 1);
+  for (size_t j = 0; j < window.fixed.size(); ++j)
+    sum += int64_t{window.fixed[j]} * x[static_cast<int64_t>(j) * stride];
+  return static_cast<uint8_t>(std::clamp<int64_t>(sum >> kFractionBits, 0, 255));
 }
 
-}  // namespace
+float weighted(const Window& window, const float* x, int64_t stride) {
+  double sum = 0;
+  for (size_t j = 0; j < window.weights.size(); ++j) sum += window.weights[j] * x[static_cast<int64_t>(j) * stride];
+  return static_cast<float>(sum);
+}
 
-at::Tensor resize_bicubic(const at::Tensor& x, int64_t height, int64_t width) {
+// Resizes along the rows of a plane; `stride` between a row's elements, `step` between rows.
+template <class T>
+void resize_lines(const T* in, T* out, const std::vector<Window>& table, int64_t lines, int64_t stride, int64_t in_step,
+                  int64_t out_step) {
+  for (int64_t line = 0; line < lines; ++line)
+    for (size_t i = 0; i < table.size(); ++i)
+      out[line * out_step + static_cast<int64_t>(i) * stride] =
+          weighted(table[i], in + line * in_step + table[i].first * stride, stride);
+}
+
+template <class T>
+at::Tensor resize(const at::Tensor& x, int64_t height, int64_t width) {
   const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
-  if (h == height && w == width) return x;
   const at::Tensor in = x.contiguous();
   at::Tensor out = at::empty({n, c, height, width}, in.options());
   const std::vector<Window> across = windows(w, width), down = windows(h, height);
-  const auto* source = in.data_ptr<uint8_t>();
-  auto* target = out.data_ptr<uint8_t>();
+  const auto* source = in.data_ptr<T>();
+  auto* target = out.data_ptr<T>();
   at::parallel_for(0, n * c, 16, [&](int64_t begin, int64_t end) {
-    std::vector<uint8_t> between(static_cast<size_t>(h * width));
+    std::vector<T> between(static_cast<size_t>(h * width));
     for (int64_t plane = begin; plane < end; ++plane) {
-      const uint8_t* rows = source + plane * h * w;
+      const T* rows = source + plane * h * w;
       if (w != width) resize_lines(rows, between.data(), across, h, 1, w, width), rows = between.data();
-      uint8_t* result = target + plane * height * width;
+      T* result = target + plane * height * width;
       if (h != height) {
         resize_lines(rows, result, down, width, width, 1, 1);
       } else {
@@ -88,6 +94,13 @@ at::Tensor resize_bicubic(const at::Tensor& x, int64_t height, int64_t width) {
     }
   });
   return out;
+}
+
+}  // namespace
+
+at::Tensor resize_bicubic(const at::Tensor& x, int64_t height, int64_t width) {
+  if (x.size(2) == height && x.size(3) == width) return x;
+  return x.scalar_type() == at::kByte ? resize<uint8_t>(x, height, width) : resize<float>(x, height, width);
 }
 
 at::Tensor resize_square(const at::Tensor& x, int64_t size) {

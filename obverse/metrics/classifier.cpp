@@ -6,6 +6,7 @@
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
+#include "obverse/metrics/small_adam.h"
 
 namespace obverse {
 
@@ -38,35 +39,11 @@ at::Tensor Classifier::logits(const at::Tensor& features) { return full_precisio
 
 namespace {
 
-// Adam without weight decay; the trainer's own serves players and schedules, which a classifier has not.
-class Optimiser {
- public:
-  explicit Optimiser(NamedTensors parameters) : parameters_(std::move(parameters)) {
-    for (const auto& [name, p] : parameters_) moments_.push_back({at::zeros_like(p), at::zeros_like(p)});
-  }
-  void step(const at::Tensor& loss, double lr) {
-    std::vector<at::Tensor> inputs;
-    for (const auto& [name, p] : parameters_) inputs.push_back(p);
-    const std::vector<at::Tensor> grads = gradients(loss, inputs);
-    ++steps_;
-    const double rate = lr / (1 - std::pow(kBeta1, steps_)), correction = 1 - std::pow(kBeta2, steps_);
-    without_grad([&] {
-      for (size_t i = 0; i < inputs.size(); ++i) {
-        auto& [m, v] = moments_[i];
-        m.mul_(kBeta1).add_(grads[i], 1 - kBeta1);
-        v.mul_(kBeta2).addcmul_(grads[i], grads[i], 1 - kBeta2);
-        inputs[i].addcdiv_(m, (v / correction).sqrt_().add_(1e-8), -rate);
-      }
-      return 0;
-    });
-  }
-
- private:
-  static constexpr double kBeta1 = 0.9, kBeta2 = 0.999;
-  NamedTensors parameters_;
-  std::vector<std::pair<at::Tensor, at::Tensor>> moments_;
-  double steps_ = 0;
-};
+std::vector<at::Tensor> values(const NamedTensors& parameters) {
+  std::vector<at::Tensor> result;
+  for (const auto& [name, p] : parameters) result.push_back(p);
+  return result;
+}
 
 void check_labels(const Dataset& data) {
   if (data.domain.kind != Domain::Kind::image)
@@ -94,7 +71,7 @@ std::shared_ptr<Classifier> train_classifier(const Dataset& train, const Classif
   auto network =
       std::make_shared<Classifier>(train.domain.shape, static_cast<int64_t>(train.domain.classes.size()), weights);
   network->set_placement(choose_placement(training.precision));
-  Optimiser optimiser(network->parameters());
+  SmallAdam optimiser(values(network->parameters()));
   const int64_t steps_an_epoch = train.size() / training.batch;
   const double steps = static_cast<double>(training.epochs * steps_an_epoch);
   double step = 0;

@@ -43,9 +43,6 @@ double accuracy(Classifier& classifier, const Dataset& data);
 std::unique_ptr<FeatureNetwork> classifier_features(const Dataset& train, const Dataset& test, const Log& log = {},
                                                     const ClassifierTraining& training = {});
 
-/// $OBVERSE_CACHE/features, or ~/.cache/obverse/features. Throws UserError when neither is known.
-std::string feature_cache();
-
 /// What lies in the cache.
 struct CachedClassifier {
   std::string path, data;

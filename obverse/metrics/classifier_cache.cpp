@@ -1,18 +1,14 @@
 #include <ATen/ATen.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
 #include "obverse/core/error.h"
 #include "obverse/io/files.h"
 #include "obverse/io/safetensors.h"
+#include "obverse/metrics/cache.h"
 #include "obverse/metrics/classifier.h"
 
 namespace obverse {
@@ -33,23 +29,6 @@ class ClassifierFeatures : public FeatureNetwork {
  private:
   std::shared_ptr<Classifier> classifier_;
   int64_t classes_;
-};
-
-// Held while one process looks for a classifier and trains it, so that another waits and finds it. Released by the
-// system when the process ends, however it ends.
-class Lock {
- public:
-  explicit Lock(const std::string& path) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-    if (file_ < 0) fail("{}: {}: set OBVERSE_CACHE to a folder that can be written", path, std::strerror(errno));
-    while (::flock(file_, LOCK_EX) != 0 && errno == EINTR) {
-    }
-  }
-  ~Lock() { ::close(file_); }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  int file_;
 };
 
 // A data set's name as part of a file's.
@@ -87,21 +66,12 @@ std::string ClassifierTraining::text() const {
   return fmt::format("lenet 32-64-64 epochs {} batch {} lr {} seed {} {}{}", epochs, batch, lr, seed, precision, moved);
 }
 
-std::string feature_cache() {
-  if (const char* cache = std::getenv("OBVERSE_CACHE"); cache && *cache) return std::string(cache) + "/features";
-  if (const char* home = std::getenv("HOME"); home && *home) return std::string(home) + "/.cache/obverse/features";
-  fail("no place to keep feature networks: set OBVERSE_CACHE to a folder");
-}
-
 std::unique_ptr<FeatureNetwork> classifier_features(const Dataset& train, const Dataset& test, const Log& log,
                                                     const ClassifierTraining& training) {
   const std::string folder = feature_cache();
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail("{}: {}: set OBVERSE_CACHE to a folder that can be written", folder, error.message());
   const std::string key = sha256(train.hash() + test.hash() + training.text()).substr(0, 12);
   const std::string path = fmt::format("{}/{}-{}.safetensors", folder, plain(train.name), key);
-  const Lock lock(path + ".lock");
+  const CacheLock lock(path);
   if (!fs::exists(path)) {
     if (log) log(fmt::format("training the classifier of {}, once; it is kept in {}", train.name, folder));
     const auto network = train_classifier(train, training, log);
@@ -124,6 +94,7 @@ std::vector<CachedClassifier> cached_classifiers() {
     if (entry.path().extension() != ".safetensors") continue;
     const std::string path = entry.path().string();
     const TensorFile file = read_safetensors(path);
+    if (metadata_of(file, "format") != "obverse-classifier") continue;
     result.push_back({path, metadata_of(file, "data"), std::atof(metadata_of(file, "test_accuracy").c_str()),
                       sha256(read_file(path))});
   }

@@ -9,6 +9,7 @@
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/io/image.h"
+#include "obverse/metrics/measure.h"
 
 namespace obverse {
 namespace {
@@ -32,17 +33,19 @@ void check_samples(const at::Tensor& x, int64_t n, const Domain& domain) {
   if (!x.sum(at::kDouble).isfinite().item<bool>()) fail("the samples to judge hold values that are not finite");
 }
 
-at::Tensor features_of_source(Reference& real, const SampleSource& fake, int64_t n, uint64_t seed) {
+// Features [n, F] as x and labels, where there are any, as y.
+Batch features_of_source(FeatureNetwork& network, const Domain& domain, const SampleSource& fake, int64_t n,
+                         uint64_t seed) {
   Rng rng(seed, "evaluation");
-  const Domain& domain = real.train().domain;
-  std::vector<at::Tensor> parts;
+  std::vector<at::Tensor> parts, labels;
   for (int64_t done = 0; done < n; done += kSlice) {
     const int64_t count = std::min(kSlice, n - done);
-    const at::Tensor x = without_grad([&] { return fake(count, rng).x; });
-    check_samples(x, count, domain);
-    parts.push_back(features_of(real.network(), as_stored(x, domain)));
+    const Batch batch = without_grad([&] { return fake(count, rng); });
+    check_samples(batch.x, count, domain);
+    parts.push_back(features_of(network, as_stored(batch.x, domain)));
+    if (batch.y.defined()) labels.push_back(batch.y);
   }
-  return at::cat(parts);
+  return {at::cat(parts), labels.empty() ? at::Tensor() : at::cat(labels)};
 }
 
 std::string count_text(int64_t n) { return n % 1000 == 0 ? std::to_string(n / 1000) + "k" : std::to_string(n); }
@@ -53,11 +56,22 @@ std::string metric_name(const MetricRow& row, int64_t n, const FeatureNetwork& n
   return row.all_real ? base + "_full" : base;
 }
 
-void check_counts(const MetricRow& row, const at::Tensor& fake, const Dataset& train) {
-  const int64_t dims = fake.size(1), least = row.least(dims);
+// A covariance of fewer samples than features is singular, and the Fréchet distance far too large: refused unless
+// asked.
+int64_t least_samples(const MetricRow& row, int64_t dims, bool allow_few) {
+  return allow_few ? std::min<int64_t>(row.least(dims), 100) : row.least(dims);
+}
+
+void check_fake_count(const MetricRow& row, const at::Tensor& fake, bool allow_few) {
+  const int64_t dims = fake.size(1), least = least_samples(row, dims, allow_few);
   if (fake.size(0) < least)
     fail("{}: needs {} samples for {} features, there are {}: use more (--samples), or leave it out (--metrics)",
          row.name, least, dims, fake.size(0));
+}
+
+void check_counts(const MetricRow& row, const at::Tensor& fake, const Dataset& train, bool allow_few) {
+  check_fake_count(row, fake, allow_few);
+  const int64_t dims = fake.size(1), least = least_samples(row, dims, allow_few);
   if (train.size() < least)
     fail("{}: needs {} real samples for {} features, {} has {}: use more data, or leave it out (--metrics)", row.name,
          least, dims, train.name, train.size());
@@ -98,12 +112,12 @@ Figure make_figure(const MetricRow& row, const Value& value, const Measured& mea
 }  // namespace
 
 const at::Tensor& Reference::features() {
-  if (!features_.defined()) features_ = features_of(network_, train_);
+  if (!features_.defined()) features_ = cached_features_of(network_, train_);
   return features_;
 }
 
 const at::Tensor& Reference::test_features() {
-  if (!test_features_.defined()) test_features_ = features_of(network_, test_);
+  if (!test_features_.defined()) test_features_ = cached_features_of(network_, test_);
   return test_features_;
 }
 
@@ -135,11 +149,13 @@ const std::vector<Value>& Evaluator::floor(const MetricRow& row, int64_t n, uint
   if (known != floors_.end()) return known->second;
   Rng rng(seed, "floor");
   const at::Tensor& test = reference_.test_features();
-  const at::Tensor drawn = test.index_select(0, rng.permutation(test.size(0)).slice(0, 0, n));
-  return floors_[key] = row.measure({reference_, drawn, seed, false}).values;
+  const at::Tensor rows = rng.permutation(test.size(0)).slice(0, 0, n), drawn = test.index_select(0, rows);
+  const at::Tensor& labels = reference_.test().labels;
+  const at::Tensor drawn_labels = labels.defined() ? labels.index_select(0, rows) : at::Tensor();
+  return floors_[key] = row.measure({reference_, drawn, drawn_labels, nullptr, seed, false}).values;
 }
 
-std::vector<Figure> Evaluator::evaluate(const EvaluateOptions& options, const SampleSource& fake) {
+std::vector<Figure> Evaluator::evaluate(const EvaluateOptions& options, const SampleSource& fake, LatentModel* model) {
   std::vector<const MetricRow*> rows;
   for (const std::string& name : options.metrics) rows.push_back(&find_row(metric_table(), "metric", name));
   if (rows.empty())
@@ -147,16 +163,18 @@ std::vector<Figure> Evaluator::evaluate(const EvaluateOptions& options, const Sa
       if (row.suits(reference_)) rows.push_back(&row);
   const int64_t n = options.samples > 0 ? options.samples : default_samples(reference_);
   const auto start = std::chrono::steady_clock::now();
-  const at::Tensor features = features_of_source(reference_, fake, n, options.seed);
+  const auto [features, labels] =
+      features_of_source(reference_.network(), reference_.train().domain, fake, n, options.seed);
   const double sampling = seconds_since(start);
-  for (const MetricRow* row : rows) check_counts(*row, features, reference_.train());
+  for (const MetricRow* row : rows) check_counts(*row, features, reference_.train(), options.allow_few);
   const int64_t n_floor = std::min(n, reference_.test().size());
   std::vector<Figure> figures;
   for (const MetricRow* row : rows) {
     const auto begin = std::chrono::steady_clock::now();
-    const Measured measured = row->measure({reference_, features, options.seed, true});
+    const Measured measured = row->measure({reference_, features, labels, model, options.seed, true});
     const double seconds = sampling + seconds_since(begin);
-    const bool has_floor = options.floors && n_floor >= row->least(features.size(1));
+    const int64_t least = least_samples(*row, features.size(1), options.allow_few);
+    const bool has_floor = options.floors && row->floor && n_floor >= least;
     const std::vector<Value>* floors = has_floor ? &floor(*row, n_floor, options.seed) : nullptr;
     for (size_t i = 0; i < measured.values.size(); ++i) {
       Figure f = make_figure(*row, measured.values[i], measured, n, reference_.network());
@@ -170,9 +188,24 @@ std::vector<Figure> Evaluator::evaluate(const EvaluateOptions& options, const Sa
   return figures;
 }
 
+Figure evaluate_statistics(const EvaluateOptions& options, const Moments& real, const Domain& domain,
+                           const SampleSource& fake, FeatureNetwork& network) {
+  const MetricRow& row = find_row(metric_table(), "metric", "fid");
+  const int64_t n = options.samples > 0 ? options.samples : 10'000;
+  const auto start = std::chrono::steady_clock::now();
+  const at::Tensor features = features_of_source(network, domain, fake, n, options.seed).x;
+  check_fake_count(row, features, options.allow_few);
+  const Measured measured = {{fid_value(real, covariance_factor(real.covariance()), features, /*interval=*/true)}, 0};
+  Figure f = make_figure(row, measured.values[0], measured, n, network);
+  f.protocol = "statistics of a file against the generated samples";
+  f.seed = options.seed;
+  f.seconds = seconds_since(start);
+  return f;
+}
+
 std::vector<Figure> evaluate(const EvaluateOptions& options, const Dataset& train, const Dataset& test,
-                             const SampleSource& fake, FeatureNetwork& network) {
-  return Evaluator(train, test, network).evaluate(options, fake);
+                             const SampleSource& fake, FeatureNetwork& network, LatentModel* model) {
+  return Evaluator(train, test, network).evaluate(options, fake, model);
 }
 
 }  // namespace obverse

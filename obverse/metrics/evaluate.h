@@ -4,6 +4,7 @@
 
 #include "obverse/metrics/features.h"
 #include "obverse/metrics/frechet.h"
+#include "obverse/models/latent_model.h"
 
 namespace obverse {
 
@@ -33,9 +34,10 @@ struct EvaluateOptions {
   int64_t samples = 0;  // generated; 0: the protocol's (2,500 for mixtures, 26,000 for Stacked MNIST), else 10,000
   uint64_t seed = 0;
   bool floors = true;
+  bool allow_few = false;  // fewer samples than features for the Fréchet distance, whose covariances are then singular
 };
 
-/// n more generated samples: x [n, ...]. Called several times, for slices.
+/// n more generated samples: x [n, ...], y where they have labels. Called several times, for slices.
 using SampleSource = std::function<Batch(int64_t n, Rng& rng)>;
 
 /// The real side of a comparison. Features are made once, when first asked for, and kept: N x F float32.
@@ -64,7 +66,9 @@ class Reference {
 /// What a metric is asked to compare.
 struct Comparison {
   Reference& real;
-  const at::Tensor& fake;  // [N, F]: features of generated samples
+  const at::Tensor& fake;         // [N, F]: features of generated samples
+  const at::Tensor& fake_labels;  // int64 [N], or undefined
+  LatentModel* model;             // that made the samples; null when there are only samples
   uint64_t seed;
   bool interval;  // wanted; floors do without
 };
@@ -89,11 +93,12 @@ struct MetricRow {
   std::string protocol;            // in words
   bool all_real;                   // compares with every training sample: "full" in the published names
   int64_t (*least)(int64_t dims);  // samples needed on each side, for features of so many numbers
-  bool (*suits)(Reference& real);
+  bool (*suits)(Reference& real);  // taken when no metric is named
   Measured (*measure)(const Comparison& comparison);
+  bool floor = true;  // has one: test samples can stand in for generated ones
 };
 
-/// fid, kid, pr, dc, classes, modes.
+/// fid, kid, precision and recall, ...: one row each, in the order of reports.
 const std::vector<MetricRow>& metric_table();
 
 /// Measures again and again against the same real data: features and floors are kept.
@@ -103,7 +108,8 @@ class Evaluator {
   Evaluator(const Dataset& train, const Dataset& test, FeatureNetwork& network);
   /// Generated images are rounded to 256 levels first, as in a file. Throws UserError for unknown metrics, too few
   /// samples, samples of another shape or not finite.
-  std::vector<Figure> evaluate(const EvaluateOptions& options, const SampleSource& fake);
+  /// model: what makes them, for metrics that look at it.
+  std::vector<Figure> evaluate(const EvaluateOptions& options, const SampleSource& fake, LatentModel* model = nullptr);
   Reference& reference() { return reference_; }
 
  private:
@@ -114,7 +120,12 @@ class Evaluator {
 
 /// One evaluation.
 std::vector<Figure> evaluate(const EvaluateOptions& options, const Dataset& train, const Dataset& test,
-                             const SampleSource& fake, FeatureNetwork& network);
+                             const SampleSource& fake, FeatureNetwork& network, LatentModel* model = nullptr);
+
+/// The FID of samples of `domain` against the statistics of a file; no floor. Throws UserError when they are not of as
+/// many features as the network gives.
+Figure evaluate_statistics(const EvaluateOptions& options, const Moments& real, const Domain& domain,
+                           const SampleSource& fake, FeatureNetwork& network);
 
 /// What a line of a run's metric file tells beside the figures.
 struct MetricLine {

@@ -3,14 +3,20 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/io/files.h"
+#include "obverse/io/safetensors.h"
+#include "obverse/metrics/cache.h"
 #include "obverse/metrics/classifier.h"
 
 namespace obverse {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr int64_t kSlice = 500;
 
@@ -75,6 +81,11 @@ std::unique_ptr<FeatureNetwork> make_pixels(const DataOptions&, const Dataset& t
   return std::make_unique<Identity>("pixels", sample_width(train));
 }
 
+std::unique_ptr<FeatureNetwork> make_random(const DataOptions&, const Dataset& train, const Log&) {
+  if (!is_image(train)) fail("{}: points are judged by their coordinates: leave out --features", train.name);
+  return random_features(train.domain.shape.at(0));
+}
+
 std::unique_ptr<FeatureNetwork> make_channels(const DataOptions& options, const Dataset& train, const Log& log) {
   ClassifierTraining training;
   training.shift = 2;
@@ -84,7 +95,7 @@ std::unique_ptr<FeatureNetwork> make_channels(const DataOptions& options, const 
 
 std::unique_ptr<FeatureNetwork> make_classifier(const DataOptions& options, const Dataset& train, const Log& log) {
   if (!train.labels.defined())
-    fail("{}: has no labels to train a classifier on: give --features FILE.pt, pixels, or a data set's name",
+    fail("{}: has no labels to train a classifier on: give --features FILE.pt, random, pixels, or a data set's name",
          train.name);
   return classifier_of(options.source, options, log);
 }
@@ -120,6 +131,19 @@ at::Tensor features_of(FeatureNetwork& network, const Dataset& data, const at::T
   return at::cat(parts);
 }
 
+at::Tensor cached_features_of(FeatureNetwork& network, const Dataset& data) {
+  if (network.hash.empty()) return features_of(network, data);
+  const std::string key = sha256(data.hash() + network.hash + network.label() + network.resize).substr(0, 24);
+  const std::string path = fmt::format("{}/statistics-{}.safetensors", feature_cache(), key);
+  const CacheLock lock(path);
+  if (fs::exists(path)) return find_tensor(read_safetensors(path).tensors, "features", path);
+  const at::Tensor features = features_of(network, data);
+  write_safetensors(
+      path, {{"features", features}},
+      {{"format", "obverse-features"}, {"data", data.name}, {"split", data.split}, {"network", network.label()}});
+  return features;
+}
+
 const std::vector<FeatureRow>& feature_table() {
   static const std::vector<FeatureRow> table = {
       {"coordinates", "points as they are", [](const Dataset& d) { return !is_image(d); }, make_coordinates},
@@ -127,6 +151,8 @@ const std::vector<FeatureRow>& feature_table() {
        [](const Dataset& d) { return d.name == "stacked-mnist"; }, make_channels},
       {"classifier", "64 penultimate features of a small classifier trained on the data set itself", has_labels,
        make_classifier},
+      {"random", "448 statistics of a fixed random convolutional network; only when asked for",
+       [](const Dataset&) { return false; }, make_random},
       {"pixels", "images as they are; only when asked for", [](const Dataset&) { return false; }, make_pixels},
   };
   return table;

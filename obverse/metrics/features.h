@@ -41,6 +41,10 @@ class FeatureNetwork {
 at::Tensor features_of(FeatureNetwork& network, const at::Tensor& x);
 at::Tensor features_of(FeatureNetwork& network, const Dataset& data, const at::Tensor& rows = {});
 
+/// Of all samples of a data set, kept in the cache under the hash of data, network and resizing; a network without
+/// weights is not worth it. Of two processes that want the same one makes it and the other waits.
+at::Tensor cached_features_of(FeatureNetwork& network, const Dataset& data);
+
 /// Told in words what takes long.
 using Log = std::function<void(const std::string& line)>;
 
@@ -51,7 +55,7 @@ struct FeatureRow {
   std::unique_ptr<FeatureNetwork> (*make)(const DataOptions& options, const Dataset& train, const Log& log);
 };
 
-/// coordinates (points), channels (Stacked MNIST), classifier (images with labels), pixels.
+/// coordinates (points), channels (Stacked MNIST), classifier (images with labels), random, pixels.
 const std::vector<FeatureRow>& feature_table();
 
 /// wanted: empty (the first row that suits the data), a row's name, a TorchScript file (.pt, .pth, .ts), or the name of
@@ -59,10 +63,22 @@ const std::vector<FeatureRow>& feature_table();
 std::unique_ptr<FeatureNetwork> choose_features(const std::string& wanted, const DataOptions& options,
                                                 const Dataset& train, const Log& log = {});
 
+/// Three convolutions of random weights (He 2015), the same everywhere; means and standard deviations over places of
+/// every channel after each. They see texture and layout but know nothing of the world: for data with no labels, when
+/// nothing better is at hand. channels: of the images.
+std::unique_ptr<FeatureNetwork> random_features(int64_t channels);
+
 /// A network saved by torch.jit.save. It is fed float32 in [-1, 1] unless a card beside it says otherwise: FILE.json
-/// with any of {"name": text, "input": "float" or "uint8", "channels": 3, "resize": text, "arguments":
-/// {"return_features": true}}. channels: grey images are repeated to it; resize: what the network does itself, for the
-/// record; arguments: passed by name. The name "inception" gives figures their published names (fid50k_full).
+/// with any of {"name": text, "input": text, "channels": 3, "size": 299, "resize": text, "arguments":
+/// {"return_features": true}}. input: "float" in [-1, 1], "float255" in [0, 255] or "uint8"; channels: grey images are
+/// repeated to it; size: images are resized to it by `resize`, a mode of resize_images, before anything else; without a
+/// size, resize tells what the network does itself, for the record; arguments: passed by name. The name "inception"
+/// gives figures their published names (fid50k_full).
 std::unique_ptr<FeatureNetwork> torchscript_features(const std::string& path);
+
+/// Images [N, C, H, W] in [-1, 1] to size x size. mode: "pil-bicubic", antialiased, floats in between, clamped (what
+/// clean-fid does, Parmar 2022), or "legacy-bilinear", PyTorch's without antialiasing, which the first ports of FID
+/// used. Throws UserError for another.
+at::Tensor resize_images(const at::Tensor& x, int64_t size, const std::string& mode);
 
 }  // namespace obverse

@@ -3,17 +3,36 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
+#include <vector>
 
 #include "obverse/core/error.h"
+#include "obverse/metrics/jackknife.h"
 
 namespace obverse {
+
+Moments::Moments(const at::Tensor& mean, const at::Tensor& covariance)
+    : count_(2), mean_(mean.to(at::kDouble)), scatter_(covariance.to(at::kDouble)) {}
+
+// x^T x of x [N, F], the blocks above the diagonal by symmetry.
+static at::Tensor gram(const at::Tensor& x) {
+  constexpr int64_t kBlock = 256;
+  const int64_t width = x.size(1);
+  at::Tensor result = at::empty({width, width}, x.options());
+  for (int64_t i = 0; i < width; i += kBlock) {
+    const at::Tensor below = at::mm(x.slice(1, i).t(), x.slice(1, i, i + kBlock));
+    result.slice(0, i).slice(1, i, i + kBlock).copy_(below);
+    result.slice(0, i, i + kBlock).slice(1, i).copy_(below.t());
+  }
+  return result;
+}
 
 void Moments::add(const at::Tensor& features) {
   if (features.size(0) == 0) return;
   const at::Tensor x = features.to(at::kDouble);
   const at::Tensor mean = x.mean(0);
   const at::Tensor centred = x - mean;
-  const at::Tensor scatter = at::mm(centred.t(), centred);
+  const at::Tensor scatter = gram(centred);
   if (!scatter.diagonal().sum().isfinite().item<bool>())
     fail("features hold values that are not finite: the images or the feature network are broken");
   merge(x.size(0), mean, scatter);
@@ -43,6 +62,8 @@ at::Tensor Moments::covariance() const {
 }
 
 at::Tensor covariance_factor(const at::Tensor& covariance) {
+  const auto [triangle, info] = at::linalg_cholesky_ex(covariance);
+  if (info.item<int>() == 0) return triangle;
   const auto [values, vectors] = at::linalg_eigh(covariance);  // ascending
   const double noise = 1e-15 * static_cast<double>(covariance.size(0)) * std::max(values.max().item<double>(), 0.0);
   const at::Tensor kept = (values > noise).nonzero().flatten();
@@ -64,6 +85,49 @@ double frechet_distance(const Moments& a, const at::Tensor& factor, const Moment
 
 double frechet_distance(const Moments& a, const Moments& b) {
   return frechet_distance(a, covariance_factor(a.covariance()), b);
+}
+
+namespace {
+
+constexpr int64_t kParts = 40, kSizes = 15;  // samples are taken in fortieths
+
+// Where the line through the distances of growing draws from `parts` stands at 1 / N = 0.
+double limit_of(const Moments& reference, const at::Tensor& factor, const std::vector<Moments>& parts, Rng& rng) {
+  const auto count = static_cast<double>(parts.size());
+  std::vector<double> x, y;
+  for (int64_t i = 0; i < kSizes; ++i) {
+    const auto wanted = std::llround(count * (0.1 + 0.9 * static_cast<double>(i) / (kSizes - 1)));
+    const at::Tensor order = rng.permutation(static_cast<int64_t>(parts.size()));
+    Moments drawn;
+    for (int64_t j = 0; j < wanted; ++j) drawn.add(parts[order[j].item<int64_t>()]);
+    x.push_back(1 / static_cast<double>(drawn.count()));
+    y.push_back(frechet_distance(reference, factor, drawn));
+  }
+  const at::Tensor a = at::tensor(x, at::kDouble), b = at::tensor(y, at::kDouble), centred = a - a.mean();
+  const at::Tensor slope = (centred * b).sum() / centred.square().sum();
+  return (b.mean() - slope * a.mean()).item<double>();
+}
+
+}  // namespace
+
+FrechetLimit frechet_limit(const Moments& reference, const at::Tensor& factor, const at::Tensor& fake, bool error,
+                           Rng& rng) {
+  const int64_t n = fake.size(0);
+  if (n < kParts) fail("fid_infinity needs at least {} samples, there are {}", kParts, n);
+  const at::Tensor order = rng.permutation(n);
+  std::vector<Moments> parts(kParts);
+  for (int64_t i = 0; i < kParts; ++i)
+    parts[i].add(fake.index_select(0, order.slice(0, i * n / kParts, (i + 1) * n / kParts)));
+  FrechetLimit result;
+  result.value = limit_of(reference, factor, parts, rng);
+  if (!error) return result;
+  result.standard_error = Jackknife::error([&](int64_t group) {
+    std::vector<Moments> kept = parts;
+    const auto first = kept.begin() + Jackknife::first(group, kParts);
+    kept.erase(first, kept.begin() + Jackknife::first(group + 1, kParts));
+    return limit_of(reference, factor, kept, rng);
+  });
+  return result;
 }
 
 }  // namespace obverse

@@ -10,12 +10,8 @@
 namespace obverse {
 namespace {
 
-at::Tensor kernel(const at::Tensor& x, const at::Tensor& y) {
-  return at::mm(x, y.t()).div_(static_cast<double>(x.size(1))).add_(1).pow_(3);
-}
-
 // Mean of the kernel over all pairs of different rows.
-double mean_off_diagonal(const at::Tensor& x) {
+double mean_off_diagonal(const Kernel& kernel, const at::Tensor& x) {
   const at::Tensor k = kernel(x, x);
   const double n = static_cast<double>(x.size(0));
   return (k.sum() - k.trace()).item<double>() / (n * (n - 1));
@@ -29,22 +25,40 @@ at::Tensor draw_subsets(int64_t size, int64_t subset, int64_t count, Rng& rng) {
 
 }  // namespace
 
-double polynomial_mmd(const at::Tensor& x, const at::Tensor& y) {
-  if (x.size(1) != y.size(1))
-    fail("features of {} and {} numbers cannot be compared: use one feature network for both", x.size(1), y.size(1));
-  if (x.size(0) < 2 || y.size(0) < 2) fail("kid needs at least two samples on each side");
-  const at::Tensor a = x.to(at::kDouble), b = y.to(at::kDouble);
-  return mean_off_diagonal(a) + mean_off_diagonal(b) - 2 * kernel(a, b).mean().item<double>();
+Kernel cubic_kernel() {
+  return [](const at::Tensor& x, const at::Tensor& y) {
+    return at::mm(x, y.t()).div_(static_cast<double>(x.size(1))).add_(1).pow_(3);
+  };
 }
 
-KernelDistance kernel_distance(const at::Tensor& x, const at::Tensor& y, const at::Tensor& x_rows,
+Kernel rbf_kernel(double width) {
+  return [width](const at::Tensor& x, const at::Tensor& y) {
+    const at::Tensor squares = at::cdist(x, y).square_();
+    at::Tensor sum = at::zeros_like(squares);
+    for (const double scale : {0.25, 0.5, 1.0, 2.0, 4.0})
+      sum.add_((squares * (-0.5 / (scale * scale * width * width))).exp_(), 0.2);
+    return sum;
+  };
+}
+
+double median_distance(const at::Tensor& x) { return at::pdist(x.to(at::kDouble)).median().item<double>(); }
+
+double unbiased_mmd(const at::Tensor& x, const at::Tensor& y, const Kernel& kernel) {
+  if (x.size(1) != y.size(1))
+    fail("features of {} and {} numbers cannot be compared: use one feature network for both", x.size(1), y.size(1));
+  if (x.size(0) < 2 || y.size(0) < 2) fail("a kernel distance needs at least two samples on each side");
+  const at::Tensor a = x.to(at::kDouble), b = y.to(at::kDouble);
+  return mean_off_diagonal(kernel, a) + mean_off_diagonal(kernel, b) - 2 * kernel(a, b).mean().item<double>();
+}
+
+KernelDistance kernel_distance(const at::Tensor& x, const at::Tensor& y, const Kernel& kernel, const at::Tensor& x_rows,
                                const at::Tensor& y_rows) {
   KernelDistance result;
   result.subsets = x_rows.size(0);
   result.subset_size = x_rows.size(1);
   double sum = 0, squares = 0;
   for (int64_t i = 0; i < result.subsets; ++i) {
-    const double value = polynomial_mmd(x.index_select(0, x_rows[i]), y.index_select(0, y_rows[i]));
+    const double value = unbiased_mmd(x.index_select(0, x_rows[i]), y.index_select(0, y_rows[i]), kernel);
     sum += value;
     squares += value * value;
   }
@@ -56,13 +70,14 @@ KernelDistance kernel_distance(const at::Tensor& x, const at::Tensor& y, const a
   return result;
 }
 
-KernelDistance kernel_distance(const at::Tensor& x, const at::Tensor& y, const KernelOptions& options, Rng& rng) {
+KernelDistance kernel_distance(const at::Tensor& x, const at::Tensor& y, const Kernel& kernel,
+                               const KernelOptions& options, Rng& rng) {
   const int64_t smaller = std::min(x.size(0), y.size(0));
-  if (smaller < 4) fail("kid needs at least four samples on each side, there are {}", smaller);
+  if (smaller < 4) fail("a kernel distance needs at least four samples on each side, there are {}", smaller);
   const int64_t subset = std::min(options.subset_size, smaller / 2);
   const at::Tensor x_rows = draw_subsets(x.size(0), subset, options.subsets, rng);
   const at::Tensor y_rows = draw_subsets(y.size(0), subset, options.subsets, rng);
-  return kernel_distance(x, y, x_rows, y_rows);
+  return kernel_distance(x, y, kernel, x_rows, y_rows);
 }
 
 }  // namespace obverse

@@ -3,92 +3,179 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "obverse/core/error.h"
+#include "obverse/metrics/near_pairs.h"
 
 namespace obverse {
 namespace {
 
-constexpr int64_t kBlockElements = int64_t{1} << 24;  // 128 MiB of float64
+constexpr float kUnlimited = std::numeric_limits<float>::infinity();
 
-// Both sets about the reference's mean, where squared distances lose the fewest digits.
-std::pair<at::Tensor, at::Tensor> centred(const at::Tensor& real, const at::Tensor& fake) {
-  if (real.size(1) != fake.size(1))
-    fail("features of {} and {} numbers cannot be compared: use one feature network for both", real.size(1),
-         fake.size(1));
-  const at::Tensor x = real.to(at::kDouble), mean = x.mean(0);
-  const at::Tensor y = fake.to(at::kDouble);
-  if (!(mean.sum() + y.sum()).isfinite().item<bool>())
-    fail("features hold values that are not finite: the images or the feature network are broken");
-  return {x - mean, y - mean};
+struct Neighbour {
+  double square;  // of the distance: a bound, or exact
+  int64_t row;
+  bool operator<(const Neighbour& o) const { return square != o.square ? square < o.square : row < o.row; }
+};
+
+// The k nearest rows found so far of one row: those that may be, and the k smallest upper bounds.
+class Nearby {
+ public:
+  // Returns the limit beyond which no row is among the k nearest.
+  double add(const NearPairs& pairs, const NearPairs::Pair& pair, size_t k) {
+    candidates_.push_back({pair.low, pair.j});
+    highs_.push_back(pair.high);
+    std::push_heap(highs_.begin(), highs_.end());
+    if (highs_.size() > k) std::pop_heap(highs_.begin(), highs_.end()), highs_.pop_back();
+    constexpr size_t kMost = 4096;  // many rows that the bounds cannot tell apart, copies perhaps
+    if (candidates_.size() >= kMost + k) settle(pairs, pair.i, k);
+    return highs_.size() < k ? kUnlimited : highs_.front();
+  }
+
+  // The k nearest so far, by exact distances, in order.
+  const std::vector<Neighbour>& settle(const NearPairs& pairs, int64_t i, size_t k) {
+    const double limit = highs_.size() < k ? kUnlimited : highs_.front();
+    std::vector<Neighbour> exact;
+    for (const Neighbour& c : candidates_)
+      if (c.square <= limit) exact.push_back({pairs.exact(i, c.row), c.row});
+    const size_t kept = std::min(k, exact.size());
+    std::partial_sort(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(kept), exact.end());
+    exact.resize(kept);
+    candidates_ = std::move(exact);
+    highs_.clear();
+    for (const Neighbour& c : candidates_) highs_.push_back(c.square);
+    std::make_heap(highs_.begin(), highs_.end());
+    return candidates_;
+  }
+
+ private:
+  std::vector<Neighbour> candidates_;
+  std::vector<double> highs_;  // a heap, the largest first
+};
+
+// The k nearest rows of y to each row of x, nearest first; of x's own other rows when `self`.
+std::vector<std::vector<Neighbour>> nearest_neighbours(const at::Tensor& x, const at::Tensor& y, size_t k, bool self) {
+  const NearPairs pairs(x, y);
+  std::vector<std::vector<Neighbour>> result(static_cast<size_t>(x.size(0)));
+  std::vector<Nearby> nearby(result.size());
+  std::vector<float> limits(result.size(), kUnlimited);
+  pairs.run(
+      limits, {},
+      [&](const NearPairs::Pair& pair) {
+        if (self && pair.i == pair.j) return;
+        const auto i = static_cast<size_t>(pair.i);
+        limits[i] = NearPairs::limit(nearby[i].add(pairs, pair, k));
+      },
+      [&](int64_t first, int64_t last) {
+        for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
+          result[i] = nearby[i].settle(pairs, static_cast<int64_t>(i), k);
+          nearby[i] = {};
+        }
+      });
+  return result;
 }
+
+// Squared distance of each row to its k-th nearest other row.
+std::vector<double> squared_radii(const at::Tensor& x, int64_t k) {
+  if (x.size(0) <= k) fail("{} samples have no {}-th neighbour: use at least {} samples", x.size(0), k, k + 1);
+  std::vector<double> radii;
+  for (const auto& neighbours : nearest_neighbours(x, x, static_cast<size_t>(k), /*self=*/true))
+    radii.push_back(neighbours.back().square);
+  return radii;
+}
+
+std::vector<float> limits_of(const std::vector<double>& squares) {
+  std::vector<float> limits;
+  for (const double square : squares) limits.push_back(NearPairs::limit(square));
+  return limits;
+}
+
+at::Tensor roots(const std::vector<double>& squares) { return at::tensor(squares, at::kDouble).sqrt_(); }
+
+/// Counts that several threads add to.
+class Counts {
+ public:
+  explicit Counts(int64_t n) : counts_(new std::atomic<int32_t>[static_cast<size_t>(n)]()), n_(n) {}
+  void add(int64_t i) { counts_[static_cast<size_t>(i)].fetch_add(1, std::memory_order_relaxed); }
+  bool any(int64_t i) const { return counts_[static_cast<size_t>(i)].load(std::memory_order_relaxed) > 0; }
+  at::Tensor tensor() const {  // float64 [n]
+    at::Tensor result = at::empty({n_}, at::kDouble);
+    for (int64_t i = 0; i < n_; ++i) result.data_ptr<double>()[i] = counts_[static_cast<size_t>(i)];
+    return result;
+  }
+  double share() const { return (tensor() > 0).to(at::kDouble).mean().item<double>(); }
+
+ private:
+  std::unique_ptr<std::atomic<int32_t>[]> counts_;
+  int64_t n_;
+};
 
 }  // namespace
 
-void for_distance_blocks(const at::Tensor& x, const at::Tensor& y,
-                         const std::function<void(int64_t, const at::Tensor&)>& f) {
-  const at::Tensor a = x.to(at::kDouble), b = y.to(at::kDouble);
-  const at::Tensor b_squares = b.square().sum(1);  // [M]
-  const int64_t rows = std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, b.size(0)));
-  for (int64_t first = 0; first < a.size(0); first += rows) {
-    const at::Tensor part = a.slice(0, first, first + rows);
-    const at::Tensor squares = part.square().sum(1, /*keepdim=*/true);  // [rows, 1]
-    // |p - q|^2 = |p|^2 + |q|^2 - 2 p.q; rounding may leave it just below 0.
-    f(first, at::mm(part, b.t()).mul_(-2).add_(squares).add_(b_squares).clamp_min_(0).sqrt_());
+at::Tensor neighbour_radii(const at::Tensor& x, int64_t k) { return roots(squared_radii(x, k)); }
+
+Nearest nearest_rows(const at::Tensor& x, const at::Tensor& y) {
+  if (y.size(0) == 0) fail("there is no sample to be nearest to");
+  std::vector<double> squares;
+  std::vector<int64_t> rows;
+  for (const auto& neighbours : nearest_neighbours(x, y, 1, /*self=*/false)) {
+    squares.push_back(neighbours[0].square);
+    rows.push_back(neighbours[0].row);
   }
+  return {roots(squares), at::tensor(rows, at::kLong)};
 }
 
-at::Tensor neighbour_radii(const at::Tensor& x, int64_t k) {
-  if (x.size(0) <= k) fail("{} samples have no {}-th neighbour: use at least {} samples", x.size(0), k, k + 1);
-  std::vector<at::Tensor> radii;
-  for_distance_blocks(x, x, [&](int64_t first, const at::Tensor& distances) {
-    // A sample is not its own neighbour.
-    distances.diagonal(first).slice(0, 0, distances.size(0)).fill_(std::numeric_limits<double>::infinity());
-    radii.push_back(std::get<0>(distances.topk(k, 1, /*largest=*/false)).select(1, k - 1));
-  });
-  return at::cat(radii);
+double near_copy_distance(const at::Tensor& radii) {
+  // Where real data hold copies themselves the quantile is 0 up to rounding: only copies count then.
+  return std::max(radii.quantile(0.01).item<double>(), 1e-5 * radii.median().item<double>());
 }
 
 PrecisionRecall precision_recall(const at::Tensor& real, const at::Tensor& fake, int64_t k) {
-  const auto [x, y] = centred(real, fake);
-  const at::Tensor x_radii = neighbour_radii(x, k), y_radii = neighbour_radii(y, k);
-  at::Tensor inside_real = at::zeros({y.size(0)}, at::kBool);
-  int64_t inside_fake = 0;
-  for_distance_blocks(x, y, [&](int64_t first, const at::Tensor& distances) {
-    const at::Tensor radii = x_radii.slice(0, first, first + distances.size(0)).unsqueeze(1);
-    inside_real.logical_or_((distances <= radii).any(0));
-    inside_fake += (distances <= y_radii).any(1).sum().item<int64_t>();
+  const std::vector<double> real_squares = squared_radii(real, k), fake_squares = squared_radii(fake, k);
+  std::vector<float> limits = limits_of(real_squares);
+  const NearPairs pairs(real, fake);
+  Counts in_real(fake.size(0)), in_fake(real.size(0));
+  pairs.run(limits, limits_of(fake_squares), [&](const NearPairs::Pair& pair) {
+    const double real_square = real_squares[static_cast<size_t>(pair.i)],
+                 fake_square = fake_squares[static_cast<size_t>(pair.j)];
+    const bool news =
+        (pair.low <= real_square && !in_real.any(pair.j)) || (pair.low <= fake_square && !in_fake.any(pair.i));
+    if (!news) return;
+    const double square = pair.high <= std::min(real_square, fake_square) ? pair.high : pairs.exact(pair.i, pair.j);
+    if (square <= real_square) in_real.add(pair.j);
+    if (square <= fake_square) in_fake.add(pair.i);
   });
-  return {inside_real.to(at::kDouble).mean().item<double>(),
-          static_cast<double>(inside_fake) / static_cast<double>(x.size(0))};
+  return {in_real.share(), in_fake.share()};
 }
 
 DensityCoverage density_coverage(const at::Tensor& real, const at::Tensor& fake, int64_t k) {
-  const auto [x, y] = centred(real, fake);
-  const at::Tensor radii = neighbour_radii(x, k);
-  at::Tensor balls = at::zeros({y.size(0)}, at::kDouble);  // real balls that each generated sample lies in
-  int64_t covered = 0;
-  for_distance_blocks(x, y, [&](int64_t first, const at::Tensor& distances) {
-    const at::Tensor inside = distances < radii.slice(0, first, first + distances.size(0)).unsqueeze(1);
-    balls.add_(inside.sum(0));
-    covered += inside.any(1).sum().item<int64_t>();
+  const std::vector<double> squares = squared_radii(real, k);
+  std::vector<float> limits = limits_of(squares);
+  const NearPairs pairs(real, fake);
+  Counts balls(fake.size(0)), inside(real.size(0));  // of real balls a generated sample lies in; of these in a ball
+  pairs.run(limits, {}, [&](const NearPairs::Pair& pair) {
+    const double square = squares[static_cast<size_t>(pair.i)];
+    if (pair.high >= square && pairs.exact(pair.i, pair.j) >= square) return;
+    balls.add(pair.j);
+    inside.add(pair.i);
   });
-  const double m = static_cast<double>(y.size(0));
+  const at::Tensor counts = balls.tensor();
+  const double m = static_cast<double>(fake.size(0));
   DensityCoverage result;
-  result.density = balls.mean().item<double>() / static_cast<double>(k);
-  result.density_error = m > 1 ? balls.std().item<double>() / static_cast<double>(k) / std::sqrt(m) : 0;
-  result.coverage = static_cast<double>(covered) / static_cast<double>(x.size(0));
+  result.density = counts.mean().item<double>() / static_cast<double>(k);
+  result.density_error = m > 1 ? counts.std().item<double>() / static_cast<double>(k) / std::sqrt(m) : 0;
+  result.coverage = inside.share();
   return result;
 }
 
 Diversity diversity(const at::Tensor& real, const at::Tensor& fake) {
-  const auto [x, y] = centred(real, fake);
-  const at::Tensor real_nearest = neighbour_radii(x, 1), fake_nearest = neighbour_radii(y, 1);
-  // Where real data hold copies themselves the quantile is 0 up to rounding: only copies count then.
-  const double near = std::max(real_nearest.quantile(0.01).item<double>(), 1e-5 * real_nearest.median().item<double>());
-  return {density_coverage(x, y).coverage, (fake_nearest < near).to(at::kDouble).mean().item<double>()};
+  const double near = near_copy_distance(neighbour_radii(real, 1));
+  return {density_coverage(real, fake).coverage,
+          (neighbour_radii(fake, 1) < near).to(at::kDouble).mean().item<double>()};
 }
 
 }  // namespace obverse

@@ -2,19 +2,25 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
-
 namespace obverse {
 
-// Distances are Euclidean, in float64, exact over all pairs. They are made in blocks of rows of at most 128 MiB, so
-// memory does not grow with the product of the sets' sizes.
-
-/// Calls f(first row, distances [rows, M]) for block after block of the distances between x [N, F] and y [M, F].
-void for_distance_blocks(const at::Tensor& x, const at::Tensor& y,
-                         const std::function<void(int64_t first, const at::Tensor& distances)>& f);
+// Distances are Euclidean and decided exactly, in float64, over all pairs; how that is made fast, and in little memory,
+// is the matter of near_pairs.h.
 
 /// Distance of each row to its k-th nearest other row: [N]. x: [N, F] with more than k rows.
 at::Tensor neighbour_radii(const at::Tensor& x, int64_t k);
+
+struct Nearest {
+  at::Tensor distance;  // [N]
+  at::Tensor row;       // int64 [N]: of y
+};
+
+/// The nearest row of y [M, F] to each row of x [N, F].
+Nearest nearest_rows(const at::Tensor& x, const at::Tensor& y);
+
+/// Below this distance a sample is a near copy: 99 % of real samples are further from their nearest other real sample.
+/// radii: neighbour_radii(real, 1).
+double near_copy_distance(const at::Tensor& radii);
 
 struct PrecisionRecall {
   double precision = 0;  // share of generated samples inside the real manifold
@@ -38,8 +44,7 @@ struct Diversity {
   double duplicate_rate = 0;  // share of generated samples with a near copy among the others; about 0.01 in real data
 };
 
-/// What a training monitor looks at. A near copy is closer than 99 % of real samples are to their nearest other real
-/// sample. real, fake: [N, F], of about equal sizes.
+/// What a training monitor looks at. real, fake: [N, F], of about equal sizes.
 Diversity diversity(const at::Tensor& real, const at::Tensor& fake);
 
 }  // namespace obverse

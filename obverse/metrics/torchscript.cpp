@@ -8,6 +8,7 @@
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/io/files.h"
+#include "obverse/io/resize.h"
 #include "obverse/metrics/features.h"
 
 namespace obverse {
@@ -18,7 +19,8 @@ namespace fs = std::filesystem;
 struct Card {
   std::string name;
   std::string resize = "none";
-  bool bytes = false;    // fed uint8 0 .. 255
+  std::string input = "float";
+  int64_t size = 0;      // images are resized to so many pixels a side; 0: as they are
   int64_t channels = 0;  // 0: as they are
   std::unordered_map<std::string, c10::IValue> arguments;
 };
@@ -34,7 +36,7 @@ Card read_card(const std::string& path, const std::string& stem) {
   Card card;
   card.name = stem;
   if (!fs::exists(path)) return card;
-  const std::vector<std::string> known = {"name", "input", "channels", "resize", "arguments"};
+  const std::vector<std::string> known = {"name", "input", "channels", "size", "resize", "arguments"};
   try {
     const auto json = nlohmann::json::parse(read_file(path, 1 << 16));
     for (const auto& [key, value] : json.items())
@@ -43,9 +45,12 @@ Card read_card(const std::string& path, const std::string& stem) {
     card.name = json.value("name", stem);
     card.resize = json.value("resize", "none");
     card.channels = json.value("channels", int64_t{0});
-    const std::string input = json.value("input", "float");
-    if (input != "float" && input != "uint8") fail("{}: input is \"{}\": use \"float\" or \"uint8\"", path, input);
-    card.bytes = input == "uint8";
+    card.input = json.value("input", "float");
+    if (card.input != "float" && card.input != "float255" && card.input != "uint8")
+      fail("{}: input is \"{}\": use \"float\", \"float255\" or \"uint8\"", path, card.input);
+    card.size = json.value("size", int64_t{0});
+    if (card.size < 0 || card.size > 4096) fail("{}: size is {}: use 1 to 4096", path, card.size);
+    if (card.size > 0) resize_images(at::zeros({1, 1, 1, 1}), card.size, card.resize);  // knows the mode, or says so
     if (json.contains("arguments"))
       for (const auto& [key, value] : json.at("arguments").items()) card.arguments[key] = argument(value, path);
   } catch (const nlohmann::json::exception&) {
@@ -60,6 +65,17 @@ std::string first_line(const std::string& text) {
   return line.size() > 200 ? line.substr(0, 200) : line;
 }
 
+}  // namespace
+
+at::Tensor resize_images(const at::Tensor& x, int64_t size, const std::string& mode) {
+  if (mode == "pil-bicubic") return resize_bicubic(x.to(at::kFloat), size, size).clamp(-1, 1);
+  if (mode == "legacy-bilinear")
+    return at::upsample_bilinear2d(x, at::IntArrayRef({size, size}), /*align_corners=*/false);
+  fail("unknown resize mode '{}': use pil-bicubic or legacy-bilinear", mode);
+}
+
+namespace {
+
 class TorchScript : public FeatureNetwork {
  public:
   TorchScript(const std::string& path, Card card) : path_(path), card_(std::move(card)) {
@@ -73,7 +89,7 @@ class TorchScript : public FeatureNetwork {
     for (const at::Tensor& p : module_.parameters()) p.set_requires_grad(false);
     name = card_.name;
     inception = card_.name == "inception";
-    resize = card_.resize;
+    resize = card_.size > 0 ? fmt::format("{} to {}", card_.resize, card_.size) : card_.resize;
     hash = sha256(read_file(path));
   }
 
@@ -94,10 +110,16 @@ class TorchScript : public FeatureNetwork {
  private:
   at::Tensor prepare(const at::Tensor& x) const {
     at::Tensor in = x;
-    if (card_.channels > 0 && x.dim() == 4 && x.size(1) == 1) in = x.expand({-1, card_.channels, -1, -1}).contiguous();
+    if (card_.size > 0) {
+      if (x.dim() != 4) fail("{}: its card resizes images, these samples are {}", path_, shape_text(x));
+      in = resize_images(in, card_.size, card_.resize);
+    }
+    if (card_.channels > 0 && x.dim() == 4 && x.size(1) == 1) in = in.expand({-1, card_.channels, -1, -1}).contiguous();
     if (card_.channels > 0 && (in.dim() != 4 || in.size(1) != card_.channels))
       fail("{}: its card asks for images of {} channels, these are {}", path_, card_.channels, shape_text(x));
-    return card_.bytes ? (in * 127.5 + 127.5).round().clamp(0, 255).to(at::kByte) : in;
+    if (card_.input == "float") return in;
+    const at::Tensor scaled = (in * 127.5 + 127.5).clamp(0, 255);
+    return card_.input == "uint8" ? scaled.round().to(at::kByte) : scaled;
   }
 
   static std::string shape_text(const at::Tensor& x) {

@@ -249,6 +249,7 @@ class Reader {
       m.features_accuracy = figure(line, "features_accuracy", result);
       m.features = text_of(line, "features"), m.features_hash = text_of(line, "features_hash");
       m.resize = text_of(line, "resize"), m.protocol = text_of(line, "protocol");
+      m.data = text_of(line, "data");
       m.interval = words(line, "interval", result);
       const json& higher = member(line, "higher_is_better", result);
       if (higher.is_boolean()) m.higher_is_better = higher.get<bool>();

@@ -130,6 +130,18 @@ TEST(Resize, EqualsPillowsBicubicBitForBit) {
   EXPECT_EQ(sizes, 6);
 }
 
+TEST(Resize, OfFloatsEqualsPillowsModeF) {
+  const at::Tensor source = find_tensor(fixture(), "resize.source", "io.npz").view({1, 1, 23, 17}).to(at::kFloat);
+  int sizes = 0;
+  for (const auto& [name, expected] : fixture()) {
+    if (name.rfind("resize_float.", 0) != 0) continue;
+    const at::Tensor resized = resize_bicubic(source, expected.size(0), expected.size(1));
+    EXPECT_TRUE(at::allclose(resized[0][0], expected, 1e-6, 1e-4)) << name;  // float32 of up to 255
+    ++sizes;
+  }
+  EXPECT_EQ(sizes, 6);
+}
+
 TEST(Resize, TreatsEveryPlaneAlike) {
   const at::Tensor x = at::randint(256, {5, 3, 9, 12}, at::kByte);
   const at::Tensor resized = resize_bicubic(x, 6, 7);

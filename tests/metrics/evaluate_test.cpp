@@ -4,10 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
+#include "../row_name.h"
+#include "linear_model.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/metrics/classifier.h"
@@ -60,28 +64,56 @@ struct ToyJudge {
   Evaluator evaluator{train, test, *network};
 };
 
-TEST(Evaluate, EveryMetricOfTheTableGivesFiguresWithAnIntervalAroundThemAndTheirProvenance) {
-  RingJudge judge;
-  for (const MetricRow& row : metric_table()) {
-    if (!row.suits(judge.evaluator.reference())) continue;
-    EvaluateOptions options;
-    options.metrics = {row.name};
-    options.samples = 1000;
-    options.seed = 3;
-    const auto figures = judge.evaluator.evaluate(options, draws_of(judge.train, 1.01));
-    ASSERT_FALSE(figures.empty()) << row.name;
-    for (const Figure& f : figures) {
-      EXPECT_THAT(f.name, HasSubstr(row.name + "1k" + row.suffix + "_coordinates")) << row.name;
-      EXPECT_TRUE(std::isnan(f.low) || (f.low <= f.value && f.value <= f.high)) << f.name;
-      EXPECT_TRUE(f.has_floor) << f.name;
-      EXPECT_EQ(f.n_fake, 1000) << f.name;
-      EXPECT_EQ(f.n_floor, 1000) << f.name;
-      EXPECT_EQ(f.seed, 3u) << f.name;
-      EXPECT_FALSE(f.protocol.empty()) << f.name;
-      EXPECT_EQ(f.features, "coordinates") << f.name;
-    }
-  }
+// Draws with labels, as a conditional model gives them.
+SampleSource labelled_draws_of(const Dataset& data) {
+  return [&data](int64_t n, Rng& rng) { return data.get(rng.integers(data.size(), {n})); };
 }
+
+// Images with a classifier of theirs, made once.
+struct LabelledJudge {
+  CacheFolder cache;
+  Dataset train = toy_images("train", 1200), test = toy_images("test", 900);
+  std::unique_ptr<FeatureNetwork> network = classifier_features(train, test, {}, training());
+  Evaluator evaluator{train, test, *network};
+  static ClassifierTraining training() {
+    ClassifierTraining training;
+    training.batch = 30;
+    return training;
+  }
+};
+
+class EveryMetric : public testing::TestWithParam<MetricRow> {};
+
+TEST_P(EveryMetric, GivesFiguresWithAnIntervalAroundThemAndTheirProvenance) {
+  static LabelledJudge images;
+  const MetricRow& row = GetParam();
+  RingJudge ring;  // whose modes are known
+  const bool modes = row.name == "modes";
+  Evaluator& evaluator = modes ? ring.evaluator : images.evaluator;
+  const SampleSource source = labelled_draws_of(modes ? ring.train : images.train);
+  LinearModel model(Rng(1).normal({4, 1, 12, 12}) / 4);
+  EvaluateOptions options;
+  options.metrics = {row.name};
+  options.samples = 900;
+  options.seed = 3;
+  const auto figures = evaluator.evaluate(options, source, &model);
+  ASSERT_FALSE(figures.empty());
+  for (const Figure& f : figures) {
+    EXPECT_THAT(f.name, HasSubstr(row.name + "900" + row.suffix + "_" + evaluator.reference().network().label()));
+    EXPECT_TRUE(std::isfinite(f.value)) << f.name;
+    EXPECT_TRUE(std::isnan(f.low) || (f.low <= f.value && f.value <= f.high)) << f.name;
+    EXPECT_EQ(std::isnan(f.low), f.interval == "none") << f.name;
+    EXPECT_EQ(f.has_floor, row.floor) << f.name;
+    EXPECT_EQ(f.n_fake, 900) << f.name;
+    EXPECT_EQ(f.n_floor, row.floor ? 900 : 0) << f.name;
+    EXPECT_EQ(f.seed, 3u) << f.name;
+    EXPECT_FALSE(f.protocol.empty()) << f.name;
+  }
+  const auto again = evaluator.evaluate(options, source, &model);
+  for (size_t i = 0; i < figures.size(); ++i) EXPECT_EQ(again[i].value, figures[i].value) << figures[i].name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, EveryMetric, testing::ValuesIn(metric_table()), RowName());
 
 TEST(Evaluate, MetricsThatSuitTheDataAreTakenWhenNoneIsNamed) {
   RingJudge judge;
@@ -114,24 +146,33 @@ TEST(Evaluate, RealDataIsAtItsFloorAndShiftedDataIsNot) {
   EXPECT_EQ(figure(same, "fid").floor, figure(shifted, "fid").floor);
 }
 
-TEST(Evaluate, IntervalsOfTheFidHoldNineteenTimesInTwenty) {
+class Interval : public testing::TestWithParam<const char*> {};
+
+TEST_P(Interval, HoldsNineteenTimesInTwenty) {
   // 60 independent sets of 500 points judged against one reference: the intervals should hold the mean of all of them.
   RingJudge judge;
   EvaluateOptions options;
-  options.metrics = {"fid"};
+  options.metrics = {GetParam()};
   options.samples = 500;
   options.floors = false;
-  std::vector<Figure> all;
-  double mean = 0;
-  for (uint64_t seed = 0; seed < 60; ++seed) {
-    options.seed = seed;
-    all.push_back(judge.evaluator.evaluate(options, draws_of(judge.test, 1, 0.2)).at(0));
-    mean += all.back().value / 60;
+  std::map<std::string, std::vector<Figure>> all;
+  for (uint64_t set = 0; set < 60; ++set) {
+    Rng draws(set, "simulated generator");
+    const SampleSource source = [&](int64_t n, Rng&) {
+      return Batch{judge.test.get(draws.integers(judge.test.size(), {n})).x + 0.02 * draws.normal({n, 2}) + 0.02, {}};
+    };
+    for (const Figure& f : judge.evaluator.evaluate(options, source)) all[f.label].push_back(f);
   }
-  int64_t holding = 0;
-  for (const Figure& f : all) holding += f.low <= mean && mean <= f.high;
-  EXPECT_GE(holding, 51);  // 95 % of 60 is 57; fewer than 51 has a chance below 1 %
+  for (const auto& [label, figures] : all) {
+    double mean = 0;
+    for (const Figure& f : figures) mean += f.value / 60;
+    const auto holding =
+        std::count_if(figures.begin(), figures.end(), [&](const Figure& f) { return f.low <= mean && mean <= f.high; });
+    EXPECT_GE(holding, 51) << label;  // 95 % of 60 is 57; fewer than 51 has a chance below 1 %
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, Interval, testing::Values("fid", "fid_infinity", "kid", "mmd", "swd", "pr", "dc"));
 
 TEST(Evaluate, RepeatsWithTheSameSeed) {
   RingJudge judge;
@@ -242,6 +283,10 @@ TEST(Evaluate, RefusesWhatCannotBeMeasured) {
   EXPECT_THAT(said("fid", 144, real), HasSubstr("fid: needs 145 samples for 144 features, there are 144"));
   EXPECT_THAT(said("pr", 1, real), HasSubstr("needs 4 samples"));
   EXPECT_THAT(said("classes", 50, real), HasSubstr("no classes"));
+  EXPECT_THAT(said("is", 50, real), HasSubstr("no classes"));
+  EXPECT_THAT(said("intra", 50, real), HasSubstr("labels of real and of generated samples"));
+  EXPECT_THAT(said("ppl", 200, real), HasSubstr("give a model file"));
+  EXPECT_THAT(said("ct", 20, real), HasSubstr("use more (--samples)"));
   EXPECT_THAT(said("modes", 50, real), HasSubstr("ring, grid and stacked-mnist"));
   EXPECT_THAT(said("kid", 50,
                    [](int64_t n, Rng&) {
@@ -255,6 +300,16 @@ TEST(Evaluate, RefusesWhatCannotBeMeasured) {
               HasSubstr("not finite"));
   const Dataset other = toy_images("test", 20, {3, 12, 12});
   EXPECT_THAT(message([&] { Evaluator(judge.train, other, *judge.network); }), HasSubstr("differ"));
+}
+
+TEST(Evaluate, MeasuresTheFrechetDistanceOfFewSamplesOnlyWhenAsked) {
+  ToyJudge judge;
+  EvaluateOptions options;
+  options.metrics = {"fid"};
+  options.samples = 120;  // of 144 features
+  EXPECT_THROW(judge.evaluator.evaluate(options, draws_of(judge.train)), UserError);
+  options.allow_few = true;
+  EXPECT_GT(judge.evaluator.evaluate(options, draws_of(judge.train)).at(0).value, 0);
 }
 
 TEST(Evaluate, LeavesOutAFloorThatTooFewTestSamplesCannotGive) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "obverse/core/error.h"
+#include "obverse/metrics/cache.h"
 #include "obverse/metrics/classifier.h"
 #include "toy_images.h"
 
@@ -142,6 +143,55 @@ TEST(Features, AreFoundByNameOrRefusedWithTheNearestOne) {
   Dataset unlabelled = toy_images("train", 40);
   unlabelled.labels = at::Tensor();
   EXPECT_THAT(message([&] { choose_features("", {}, unlabelled); }), HasSubstr("--features FILE.pt"));
+}
+
+TEST(Features, OfTheRandomNetworkAreTheSameEveryTimeAndSeeDamage) {
+  const Dataset data = toy_images("train", 200);
+  const auto network = choose_features("random", {}, data), again = random_features(1);
+  EXPECT_EQ(network->label(), "random-convolutions-" + network->hash.substr(0, 8));
+  EXPECT_EQ(network->hash, again->hash);
+  EXPECT_NE(network->hash, random_features(3)->hash);
+  const at::Tensor features = features_of(*network, data);
+  EXPECT_EQ(features.sizes(), (at::IntArrayRef{200, network->dims}));
+  EXPECT_TRUE(at::equal(features, features_of(*again, data)));
+  EXPECT_EQ(features_of(*random_features(3), at::rand({2, 3, 1, 5})).size(1), network->dims);
+}
+
+// A network that counts how often it is asked.
+class Counting : public FeatureNetwork {
+ public:
+  Counting() {
+    name = "counting";
+    hash = "0123456789abcdef";
+    dims = 4;
+  }
+  at::Tensor features(const at::Tensor& x) override {
+    ++calls;
+    return x.flatten(1).slice(1, 0, 4) + 1;
+  }
+  std::atomic<int> calls = 0;
+};
+
+TEST(Features, OfADataSetAreMadeOnceAndKeptUnderItsContentAlsoByTwoAtOnce) {
+  const CacheFolder cache;
+  const Dataset data = toy_images("train", 30);
+  Counting network;
+  at::Tensor other_features;
+  std::thread other([&] { other_features = cached_features_of(network, data); });
+  const at::Tensor features = cached_features_of(network, data);
+  other.join();
+  EXPECT_EQ(network.calls, 1);
+  EXPECT_TRUE(at::equal(features, other_features));
+  EXPECT_TRUE(at::equal(features, features_of(network, data)));
+  Dataset changed = toy_images("train", 30);
+  changed.samples[3][0][0][0] += 1;
+  network.calls = 0;
+  cached_features_of(network, changed);
+  EXPECT_EQ(network.calls, 1);
+  network.resize = "pil-bicubic to 3";
+  cached_features_of(network, changed);
+  EXPECT_EQ(network.calls, 2);
+  EXPECT_TRUE(cached_classifiers().empty());
 }
 
 class Broken : public FeatureNetwork {

@@ -74,6 +74,35 @@ TEST(Frechet, IsSymmetricAndBlindToOrderAndRotation) {
   EXPECT_NEAR(frechet_distance(moments(x.mm(rotation)), moments(y.mm(rotation))), distance, 1e-10);
 }
 
+TEST(FrechetLimit, RemovesTheBiasOfFewSamples) {
+  // Two draws of one distribution: the distance of N samples is about c / N, its limit that of the reference alone.
+  const Moments reference = moments(draws(1, 200'000, 30));
+  const at::Tensor factor = covariance_factor(reference.covariance());
+  Rng rng(2);
+  double of_sets = 0, limits = 0, error = 0;
+  for (uint64_t seed = 10; seed < 15; ++seed) {
+    const at::Tensor fake = draws(seed, 2000, 30);
+    const FrechetLimit limit = frechet_limit(reference, factor, fake, /*error=*/true, rng);
+    of_sets += frechet_distance(reference, factor, moments(fake)) / 5;
+    limits += limit.value / 5;
+    error += limit.standard_error / 5;
+  }
+  EXPECT_GT(of_sets, 0.1);
+  EXPECT_LT(std::abs(limits), 0.1 * of_sets);
+  EXPECT_LT(std::abs(limits), 3 * error);
+}
+
+TEST(FrechetLimit, IsTheAnalyticDistanceOfTwoGaussians) {
+  // N(0, 1) and N(0.5, 1.5^2) in 5 dimensions: 5 (0.25 + 0.25).
+  const Moments reference = moments(draws(1, 200'000, 5));
+  Rng rng(3);
+  const FrechetLimit limit = frechet_limit(reference, covariance_factor(reference.covariance()),
+                                           draws(2, 5000, 5) * 1.5 + 0.5, /*error=*/true, rng);
+  EXPECT_NEAR(limit.value, 2.5, 4 * limit.standard_error);
+  EXPECT_LT(limit.standard_error, 0.2);
+  EXPECT_THROW(frechet_limit(reference, {}, draws(2, 39, 5), false, rng), UserError);
+}
+
 TEST(Moments, AreNumpysMeanAndCovarianceWhateverTheSlices) {
   const NamedTensors f = fixture();
   const at::Tensor real = find_tensor(f, "real", "fixture");
@@ -93,6 +122,21 @@ TEST(Moments, KeepTheirDigitsFarFromZero) {
   Moments far;
   for (const at::Tensor& part : (x + 1e6).split(100)) far.add(part);
   EXPECT_TRUE(at::allclose(far.covariance(), moments(x).covariance(), 1e-8, 1e-8));
+}
+
+TEST(Statistics, OfAFileGiveTheDistanceOfItsSamples) {
+  const std::string path = testing::TempDir() + "statistics.npz";
+  const at::Tensor x = draws(1, 300, 4), y = draws(2, 200, 4) * 2 + 1;
+  write_npz(path, {{"mu", moments(x).mean()}, {"sigma", moments(x).covariance()}});
+  EXPECT_TRUE(is_statistics(path));
+  EXPECT_NEAR(frechet_distance(read_statistics(path), moments(y)), frechet_distance(moments(x), moments(y)), 1e-10);
+  write_npz(path, {{"mu", at::zeros({3})}, {"sigma", at::eye(4)}});
+  EXPECT_THROW(read_statistics(path), UserError);
+  write_npz(path, {{"mu", at::zeros({2})}, {"sigma", at::tensor({1.0, 2.0, 0.0, 1.0}).view({2, 2})}});
+  EXPECT_THROW(read_statistics(path), UserError);
+  write_npz(path, {{"arr_0", at::zeros({3})}});
+  EXPECT_FALSE(is_statistics(path));
+  EXPECT_THROW(read_statistics(path), UserError);
 }
 
 TEST(Moments, RefuseOneSampleNotANumberAndUnlikeWidths) {

@@ -23,19 +23,6 @@ TEST(Neighbours, RadiiReachToTheKthOtherSample) {
   EXPECT_THROW(neighbour_radii(x, 4), UserError);
 }
 
-TEST(Neighbours, BlocksCoverEveryPairOnce) {
-  const at::Tensor x = draws(1, 10, 2), y = draws(2, 6'000'000, 2);  // two rows a block
-  int64_t rows = 0, blocks = 0;
-  for_distance_blocks(x, y, [&](int64_t first, const at::Tensor& distances) {
-    EXPECT_EQ(first, rows);
-    EXPECT_LE(distances.numel(), int64_t{1} << 24);
-    rows += distances.size(0);
-    ++blocks;
-  });
-  EXPECT_EQ(rows, 10);
-  EXPECT_EQ(blocks, 5);
-}
-
 TEST(PrecisionRecall, OnALineIsAsByHand) {
   // k = 1. Real balls: 0 and 1 reach [-1, 2], 10 reaches 9 far, [1, 19]; generated: 0.5 and 2.5 reach 2, 30
   // reaches 27.5.

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "obverse/core/error.h"
+#include "obverse/io/resize.h"
 #include "obverse/metrics/features.h"
 #include "toy_images.h"
 
@@ -46,6 +47,28 @@ TEST(TorchScript, IsFedFloatsAndKeepsItsFilesNameAndHash) {
   EXPECT_FALSE(network->inception);
 }
 
+TEST(TorchScript, IsFedImagesResizedAsItsCardSays) {
+  const CacheFolder folder;
+  const std::string path = folder.path() + "/net.pt";
+  save(path, "def forward(self, x):\n  return x.flatten(1)");
+  const at::Tensor x = at::rand({2, 1, 5, 5}) * 2 - 1;
+  const auto fed = [&](const std::string& card) {
+    write(folder.path() + "/net.json", card);
+    return features_of(*torchscript_features(path), x);
+  };
+  const at::Tensor bicubic = fed(R"({"size": 8, "resize": "pil-bicubic"})");
+  EXPECT_TRUE(at::equal(bicubic, resize_bicubic(x, 8, 8).clamp(-1, 1).flatten(1)));
+  const at::Tensor bilinear = fed(R"({"size": 3, "resize": "legacy-bilinear", "input": "float255"})");
+  // Shrinking 5 to 3 without antialiasing: the middle pixel is taken as it is.
+  EXPECT_TRUE(
+      at::allclose(bilinear.select(1, 4), x.select(1, 0).select(1, 2).select(1, 2) * 127.5 + 127.5, 1e-5, 1e-3));
+  EXPECT_FALSE(at::allclose(fed(R"({"size": 3, "resize": "pil-bicubic", "input": "float255"})"), bilinear, 0, 1));
+  EXPECT_EQ(torchscript_features(path)->resize, "pil-bicubic to 3");
+  EXPECT_THAT(message([&] { fed(R"({"size": 3, "resize": "bicubic"})"); }),
+              HasSubstr("pil-bicubic or legacy-bilinear"));
+  EXPECT_THAT(message([&] { fed(R"({"size": 9000})"); }), HasSubstr("9000"));
+}
+
 TEST(TorchScript, FollowsItsCard) {
   const CacheFolder folder;
   const std::string path = folder.path() + "/net.pt";
@@ -79,7 +102,7 @@ TEST(TorchScript, OfAWrongFileCardOrShapeIsRefusedInOneLine) {
   write(card, R"({"nam": "x"})");
   EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("did you mean 'name'"));
   write(card, R"({"input": "half"})");
-  EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("use \"float\" or \"uint8\""));
+  EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("use \"float\", \"float255\" or \"uint8\""));
   write(card, R"({"channels": "three"})");
   EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("not a JSON card"));
   write(card, R"({"channels": 3})");

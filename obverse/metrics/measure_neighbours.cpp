@@ -1,0 +1,57 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "obverse/core/error.h"
+#include "obverse/metrics/measure.h"
+#include "obverse/metrics/memorisation.h"
+#include "obverse/metrics/neighbours.h"
+#include "obverse/metrics/path_length.h"
+
+namespace obverse {
+
+Measured measure_pr(const Comparison& c) {
+  const at::Tensor real = real_sample(c);
+  const PrecisionRecall pr = precision_recall(real, c.fake);
+  return {{share("precision", pr.precision, c.fake.size(0)), share("recall", pr.recall, real.size(0))}, real.size(0)};
+}
+
+Measured measure_dc(const Comparison& c) {
+  const at::Tensor real = real_sample(c);
+  const DensityCoverage dc = density_coverage(real, c.fake);
+  return {
+      {normal("density", dc.density, dc.density_error, "normal over generated samples, the real ones held fixed", true),
+       share("coverage", dc.coverage, real.size(0))},
+      real.size(0)};
+}
+
+Measured measure_copies(const Comparison& c) {
+  const Memorisation m = memorisation(c.real.features(), c.fake);
+  Value copies = share("copies of training samples", m.copies, c.fake.size(0));
+  Value duplicates = share("duplicates", m.duplicates, c.fake.size(0));
+  copies.higher_is_better = duplicates.higher_is_better = false;
+  return {{share("authenticity", m.authenticity, c.fake.size(0)), copies, duplicates,
+           plain("nearest distance ratio", m.nearest_ratio, true)},
+          c.real.train().size()};
+}
+
+Measured measure_ct(const Comparison& c) {
+  constexpr int64_t kCells = 10;
+  Rng rng(0, "cells");
+  const double score = copying_score(c.real.features(), c.real.test_features(), c.fake, kCells, rng);
+  if (std::isnan(score)) fail("ct: no cell of training samples holds 20 generated ones: use more (--samples)");
+  return {{plain("ct", score, true)}, c.real.train().size()};
+}
+
+Measured measure_ppl(const Comparison& c) {
+  if (!c.model) fail("ppl: a path needs a model to generate along it: give a model file, not samples");
+  Rng rng(c.seed, "paths");
+  const at::Tensor lengths = path_lengths(*c.model, c.real.network(), c.fake.size(0), rng);
+  const double low = lengths.quantile(0.01).item<double>(), high = lengths.quantile(0.99).item<double>();
+  const at::Tensor kept = lengths.masked_select(at::logical_and(lengths >= low, lengths <= high));
+  const double error = kept.std().item<double>() / std::sqrt(static_cast<double>(kept.size(0)));
+  return {{normal("ppl", kept.mean().item<double>(), error, "normal, over paths", false)}, 0};
+}
+
+}  // namespace obverse
