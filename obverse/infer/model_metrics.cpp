@@ -134,7 +134,7 @@ void add_mismatch(const ModelComparison& c, Sheet& sheet) {
   const at::Tensor codes =
       over(c.test, [&](const Batch& b) { return model.infer(b.x, labels_for(model, b.y)).sample(rng).flatten(1); });
   const at::Tensor prior = model.spaces().front().draw(codes.size(0), rng).flatten(1);
-  const KernelDistance mmd = kernel_distance(codes, prior, {}, rng);
+  const KernelDistance mmd = kernel_distance(codes, prior, cubic_kernel(), {}, rng);
   Figure& f = sheet.add("code mmd", mmd.value, false, codes.size(0));
   f.low = mmd.value - kNormal * mmd.standard_error;
   f.high = mmd.value + kNormal * mmd.standard_error;

@@ -9,9 +9,9 @@
 #include <dnnl.hpp>
 #include <limits>
 
+#include "obverse/core/engine.h"
 #include "obverse/core/error.h"
 #include "obverse/core/vectorised.h"
-#include "obverse/layers/tile_products.h"
 
 namespace obverse {
 namespace {
@@ -151,7 +151,7 @@ NearPairs::Side NearPairs::prepare(const at::Tensor& rows, const at::Tensor& mid
 // Whether, for a few rows, hardly more pairs than those nearest lie within the error of bfloat16.
 bool NearPairs::few_would_be_left(const at::Tensor& middle) const {
   const int64_t n = std::min<int64_t>(32, x_.rows.size(0)), m = std::min<int64_t>(16'384, y_.rows.size(0));
-  if (x_.rows.size(1) < 256 || m < 6 || !tiles_available()) return false;
+  if (x_.rows.size(1) < 256 || m < 6 || !processor_has_tiles()) return false;
   const Side x = prepare(x_.rows.slice(0, 0, n), middle, true), y = prepare(y_.rows.slice(0, 0, m), middle, true);
   const at::Tensor distances = at::cdist(x.rows, y.rows).square().to(at::kFloat);
   const at::Tensor errors =

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <set>
 
+#include "obverse/core/engine.h"
 #include "obverse/core/error.h"
 #include "obverse/core/rng.h"
-#include "obverse/layers/tile_products.h"
 #include "obverse/metrics/neighbours.h"
 
 namespace obverse {
@@ -35,7 +35,7 @@ std::vector<std::pair<at::Tensor, at::Tensor>> hard_sets() {
 }
 
 std::vector<NearPairs::Pass> passes() {
-  if (tiles_available()) return {NearPairs::Pass::float32, NearPairs::Pass::bfloat16};
+  if (processor_has_tiles()) return {NearPairs::Pass::float32, NearPairs::Pass::bfloat16};
   return {NearPairs::Pass::float32};
 }
 
@@ -79,7 +79,7 @@ TEST(NearPairs, GiveTheNeighboursOfExactArithmetic) {
 }
 
 TEST(NearPairs, TakeTheFastPassOnlyWhereItRulesOutNearlyAllPairs) {
-  if (!tiles_available()) GTEST_SKIP() << "no matrix units";
+  if (!processor_has_tiles()) GTEST_SKIP() << "no matrix units";
   const at::Tensor x = draws(1, 2000, 512);
   EXPECT_TRUE(NearPairs(x, x).uses_bfloat16());
   const at::Tensor narrow = draws(2, 2000, 1).mm(draws(3, 1, 512));  // a line in 512 dimensions
