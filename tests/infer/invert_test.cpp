@@ -14,6 +14,8 @@
 namespace obverse {
 namespace {
 
+using ::testing::HasSubstr;
+
 InvertOptions options_for(const std::string& method) {
   InvertOptions options;
   options.method = method;
@@ -73,8 +75,8 @@ TEST(Invert, SaysThatTheModelHasNoEncoder) {
     invert(model, at::zeros({1, 10}), {}, options_for("hybrid"), rng);
     FAIL();
   } catch (const UserError& e) {
-    EXPECT_THAT(e.what(),
-                testing::AllOf(testing::HasSubstr("m.safetensors has no encoder"), testing::HasSubstr("optimise")));
+    EXPECT_THAT(e.what(), ::testing::AllOf(::testing::HasSubstr("m.safetensors has no encoder"),
+                                           ::testing::HasSubstr("optimise")));
   }
 }
 
