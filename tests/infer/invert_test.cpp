@@ -14,7 +14,6 @@
 namespace obverse {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 InvertOptions options_for(const std::string& method) {
@@ -76,7 +75,8 @@ TEST(Invert, SaysThatTheModelHasNoEncoder) {
     invert(model, at::zeros({1, 10}), {}, options_for("hybrid"), rng);
     FAIL();
   } catch (const UserError& e) {
-    EXPECT_THAT(e.what(), AllOf(HasSubstr("m.safetensors has no encoder"), HasSubstr("optimise")));
+    EXPECT_THAT(e.what(), ::testing::AllOf(::testing::HasSubstr("m.safetensors has no encoder"),
+                                           ::testing::HasSubstr("optimise")));
   }
 }
 

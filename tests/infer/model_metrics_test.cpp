@@ -123,8 +123,8 @@ TEST_F(ModelMetrics, AModelWithoutADensityIsRefused) {
   loaded_.game = build_game(loaded_.recipe, loaded_.domain);
   freeze(*loaded_.game, {});
   loaded_.model = loaded_.game->model();
-  EXPECT_THAT(obverse::testing::refusal([&] { measure("likelihood"); }), HasSubstr("a VAE or a flow can"));
-  EXPECT_THAT(obverse::testing::refusal([&] { measure("inference"); }), HasSubstr("has no encoder"));
+  EXPECT_THAT(testing::refusal([&] { measure("likelihood"); }), HasSubstr("a VAE or a flow can"));
+  EXPECT_THAT(testing::refusal([&] { measure("inference"); }), HasSubstr("has no encoder"));
 }
 
 }  // namespace
