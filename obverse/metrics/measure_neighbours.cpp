@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "obverse/core/error.h"
+#include "obverse/metrics/jackknife.h"
 #include "obverse/metrics/measure.h"
 #include "obverse/metrics/memorisation.h"
 #include "obverse/metrics/neighbours.h"
@@ -11,10 +12,23 @@
 
 namespace obverse {
 
+// A share that rests on all generated samples together: these are not independent trials.
+static Value joint_share(std::string label, double p, double error) {
+  const double half = Jackknife::kStudent * error;
+  return {std::move(label),
+          p,
+          std::max(0.0, p - half),
+          std::min(1.0, p + half),
+          "jackknife over ten groups of generated samples",
+          true,
+          {}};
+}
+
 Measured measure_pr(const Comparison& c) {
   const at::Tensor real = real_sample(c);
   const PrecisionRecall pr = precision_recall(real, c.fake);
-  return {{share("precision", pr.precision, c.fake.size(0)), share("recall", pr.recall, real.size(0))}, real.size(0)};
+  return {{share("precision", pr.precision, c.fake.size(0)), joint_share("recall", pr.recall, pr.recall_error)},
+          real.size(0)};
 }
 
 Measured measure_dc(const Comparison& c) {
@@ -22,7 +36,7 @@ Measured measure_dc(const Comparison& c) {
   const DensityCoverage dc = density_coverage(real, c.fake);
   return {
       {normal("density", dc.density, dc.density_error, "normal over generated samples, the real ones held fixed", true),
-       share("coverage", dc.coverage, real.size(0))},
+       joint_share("coverage", dc.coverage, dc.coverage_error)},
       real.size(0)};
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "obverse/core/error.h"
+#include "obverse/metrics/jackknife.h"
 #include "obverse/metrics/near_pairs.h"
 
 namespace obverse {
@@ -114,6 +115,30 @@ class Counts {
   int64_t n_;
 };
 
+/// Whether a generated sample of each tenth reaches each real sample.
+class Reached {
+ public:
+  Reached(int64_t real, int64_t fake) : counts_(real * Jackknife::kGroups), real_(real), fake_(fake) {}
+  void add(int64_t real, int64_t fake) { counts_.add(index(real, fake)); }
+  bool known(int64_t real, int64_t fake) const { return counts_.any(index(real, fake)); }
+  double share() const { return (groups().sum(1) > 0).to(at::kDouble).mean().item<double>(); }
+  double error() const {
+    const at::Tensor all = groups(), total = all.sum(1);
+    return Jackknife::error(
+        [&](int64_t g) { return (total > all.select(1, g)).to(at::kDouble).mean().item<double>(); });
+  }
+
+ private:
+  int64_t index(int64_t real, int64_t fake) const {
+    return real * Jackknife::kGroups + fake * Jackknife::kGroups / fake_;
+  }
+  at::Tensor groups() const {  // float64 [real, groups] of 0 and 1
+    return (counts_.tensor().view({real_, Jackknife::kGroups}) > 0).to(at::kDouble);
+  }
+  Counts counts_;
+  int64_t real_, fake_;
+};
+
 }  // namespace
 
 at::Tensor neighbour_radii(const at::Tensor& x, int64_t k) { return roots(squared_radii(x, k)); }
@@ -138,30 +163,32 @@ PrecisionRecall precision_recall(const at::Tensor& real, const at::Tensor& fake,
   const std::vector<double> real_squares = squared_radii(real, k), fake_squares = squared_radii(fake, k);
   std::vector<float> limits = limits_of(real_squares);
   const NearPairs pairs(real, fake);
-  Counts in_real(fake.size(0)), in_fake(real.size(0));
+  Counts in_real(fake.size(0));
+  Reached in_fake(real.size(0), fake.size(0));
   pairs.run(limits, limits_of(fake_squares), [&](const NearPairs::Pair& pair) {
     const double real_square = real_squares[static_cast<size_t>(pair.i)],
                  fake_square = fake_squares[static_cast<size_t>(pair.j)];
-    const bool news =
-        (pair.low <= real_square && !in_real.any(pair.j)) || (pair.low <= fake_square && !in_fake.any(pair.i));
+    const bool news = (pair.low <= real_square && !in_real.any(pair.j)) ||
+                      (pair.low <= fake_square && !in_fake.known(pair.i, pair.j));
     if (!news) return;
     const double square = pair.high <= std::min(real_square, fake_square) ? pair.high : pairs.exact(pair.i, pair.j);
     if (square <= real_square) in_real.add(pair.j);
-    if (square <= fake_square) in_fake.add(pair.i);
+    if (square <= fake_square) in_fake.add(pair.i, pair.j);
   });
-  return {in_real.share(), in_fake.share()};
+  return {in_real.share(), in_fake.share(), in_fake.error()};
 }
 
 DensityCoverage density_coverage(const at::Tensor& real, const at::Tensor& fake, int64_t k) {
   const std::vector<double> squares = squared_radii(real, k);
   std::vector<float> limits = limits_of(squares);
   const NearPairs pairs(real, fake);
-  Counts balls(fake.size(0)), inside(real.size(0));  // of real balls a generated sample lies in; of these in a ball
+  Counts balls(fake.size(0));  // real balls that a generated sample lies in
+  Reached inside(real.size(0), fake.size(0));
   pairs.run(limits, {}, [&](const NearPairs::Pair& pair) {
     const double square = squares[static_cast<size_t>(pair.i)];
     if (pair.high >= square && pairs.exact(pair.i, pair.j) >= square) return;
     balls.add(pair.j);
-    inside.add(pair.i);
+    inside.add(pair.i, pair.j);
   });
   const at::Tensor counts = balls.tensor();
   const double m = static_cast<double>(fake.size(0));
@@ -169,6 +196,7 @@ DensityCoverage density_coverage(const at::Tensor& real, const at::Tensor& fake,
   result.density = counts.mean().item<double>() / static_cast<double>(k);
   result.density_error = m > 1 ? counts.std().item<double>() / static_cast<double>(k) / std::sqrt(m) : 0;
   result.coverage = inside.share();
+  result.coverage_error = inside.error();
   return result;
 }
 

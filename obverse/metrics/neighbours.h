@@ -23,17 +23,19 @@ Nearest nearest_rows(const at::Tensor& x, const at::Tensor& y);
 double near_copy_distance(const at::Tensor& radii);
 
 struct PrecisionRecall {
-  double precision = 0;  // share of generated samples inside the real manifold
-  double recall = 0;     // share of real samples inside the generated manifold
+  double precision = 0;     // share of generated samples inside the real manifold
+  double recall = 0;        // share of real samples inside the generated manifold
+  double recall_error = 0;  // standard error over draws of generated samples, jackknife by tenths, radii held fixed
 };
 
 /// Kynkäänniemi 2019, eq. 1 and 2: a manifold is the union of balls that reach to each sample's k-th neighbour, k = 3.
 PrecisionRecall precision_recall(const at::Tensor& real, const at::Tensor& fake, int64_t k = 3);
 
 struct DensityCoverage {
-  double density = 0;        // mean number of real balls that a generated sample lies in, divided by k
-  double density_error = 0;  // standard error of the density over the generated samples
-  double coverage = 0;       // share of real balls with a generated sample inside
+  double density = 0;         // mean number of real balls that a generated sample lies in, divided by k
+  double density_error = 0;   // standard error of the density over the generated samples
+  double coverage = 0;        // share of real balls with a generated sample inside
+  double coverage_error = 0;  // standard error over draws of generated samples, jackknife by tenths
 };
 
 /// Naeem 2020, eq. 5 and 7, k = 5.
