@@ -72,8 +72,8 @@ INSTANTIATE_TEST_SUITE_P(Table, EveryKind,
                                            Kind{"vae-gan", kPair + kCritic, "hybrid"},
                                            Kind{"adversarial-autoencoder", kPair + kCritic, "hybrid"},
                                            Kind{"flow", "[flow]\nkind = 'maf'\nlayers = 2\nwidths = [16]\n", "encode"}),
-                         [](const auto& info) {
-                           std::string name = info.param.name;
+                         [](const auto& kind) {
+                           std::string name = kind.param.name;
                            name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
                            return name;
                          });
@@ -88,7 +88,8 @@ TEST(Inference, LikelihoodsAreOfModelsThatHaveThem) {
   for (const char* metric : {"likelihood", "inference", "likelyhood"}) {
     Program eval({"eval", folder.file("runs/00000-m"), "--metrics", metric}, folder.file("log"));
     EXPECT_EQ(eval.wait(), 2) << metric;
-    EXPECT_EQ(std::count(eval.err().begin(), eval.err().end(), '\n'), 1) << eval.err();
+    const std::string message = eval.err();
+    EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1) << message;
   }
   Program sets({"eval", "--real", "ring", "--fake", "grid", "--metrics", "inference"}, folder.file("log"));
   EXPECT_EQ(sets.wait(), 2);
