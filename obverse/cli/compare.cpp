@@ -63,8 +63,9 @@ void run_compare(const CompareCommand& c) {
   std::vector<RunRecord> runs;
   for (const std::string& path : find_runs(c.paths)) runs.push_back(read_run(path));
   if (runs.size() < 2) fail("compare: one run alone: name two or more, or a folder that holds them");
-  const std::vector<ComparedMetric> metrics = compare_runs(runs);
-  if (metrics.empty()) fail("compare: none of the {} runs has figures: measure them by obverse eval", runs.size());
+  const size_t count = runs.size();
+  const std::vector<ComparedMetric> metrics = compare_runs(std::move(runs));
+  if (metrics.empty()) fail("compare: none of the {} runs has figures: measure them by obverse eval", count);
   c.json ? print_json(metrics) : print_table(metrics);
   if (!c.out.empty()) write_file(c.out, render_comparison(metrics));
 }

@@ -206,7 +206,16 @@ std::vector<std::string> find_runs(const std::vector<std::string>& paths) {
   return runs;
 }
 
-std::vector<ComparedMetric> compare_runs(const std::vector<RunRecord>& runs) {
+// Run folders of one name are told apart by their paths.
+static void name_apart(std::vector<RunRecord>& runs) {
+  std::map<std::string, int> count;
+  for (const RunRecord& run : runs) ++count[run.name];
+  for (RunRecord& run : runs)
+    if (count[run.name] > 1) run.name = run.path;
+}
+
+std::vector<ComparedMetric> compare_runs(std::vector<RunRecord> runs) {
+  name_apart(runs);
   std::vector<ComparedMetric> metrics;
   std::vector<std::vector<std::vector<Found>>> groups;  // of a metric: of a recipe
   for (const RunRecord& run : runs) {

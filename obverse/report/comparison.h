@@ -34,7 +34,7 @@ std::vector<std::string> find_runs(const std::vector<std::string>& paths);
 
 /// One column a metric and provenance, in the order of the reports. Only the last measurement of a metric of a run
 /// counts.
-std::vector<ComparedMetric> compare_runs(const std::vector<RunRecord>& runs);
+std::vector<ComparedMetric> compare_runs(std::vector<RunRecord> runs);
 
 /// The comparison as one HTML file.
 std::string render_comparison(const std::vector<ComparedMetric>& metrics);

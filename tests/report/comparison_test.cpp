@@ -45,6 +45,17 @@ TEST(Comparison, TestsEachRunAgainstTheBest) {
   EXPECT_TRUE(metrics[0].unlike.empty());
 }
 
+TEST(Comparison, NamesFoldersOfOneNameByTheirPaths) {
+  RunRecord a = run("00000-m", 9, 0.1, "1"), b = run("00000-m", 11, 0.1, "2"), c = run("00001-m", 12, 0.1, "3");
+  a.path = "x/00000-m";
+  b.path = "y/00000-m";
+  const auto metrics = compare_runs({a, b, c});
+  const auto& rows = metrics[0].rows;
+  EXPECT_EQ(rows[0].name, "x/00000-m");
+  EXPECT_EQ(rows[1].name, "y/00000-m");
+  EXPECT_EQ(rows[2].name, "00001-m");
+}
+
 TEST(Comparison, TakesSeedsOfOneRecipeTogether) {
   const auto metrics = compare_runs(
       {run("a", 9, 0.1, "1", 0), run("b", 11, 0.1, "1", 1), run("c", 13, 0.1, "1", 2), run("d", 30, 0.1, "2", 0)});
