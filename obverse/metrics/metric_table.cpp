@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "obverse/core/error.h"
 #include "obverse/metrics/measure.h"
+#include "obverse/metrics/modes.h"
 
 namespace obverse {
 namespace {
@@ -19,17 +19,7 @@ int64_t ten_times_dims(int64_t dims) { return std::max<int64_t>(10 * (dims + 1),
 
 bool has_classes(Reference& r) { return r.network().classes() > 0; }
 
-bool is_mixture(const Dataset& data) {
-  if (data.domain.kind != Domain::Kind::points) return false;
-  try {
-    mixture_of(data.name);
-    return true;
-  } catch (const UserError&) {  // the answer to the question asked: not one of the mixtures
-    return false;
-  }
-}
-
-bool has_modes(Reference& r) { return is_mixture(r.train()) || r.network().judged() > 1; }
+bool has_modes(Reference& r) { return known_mixture(r.train()).has_value() || r.network().judged() > 1; }
 
 }  // namespace
 
