@@ -17,15 +17,20 @@ sys.dont_write_bytecode = True
 import compare  # noqa: E402
 
 
+def build(source):
+    """The build folder of a source tree, up to date."""
+    for words in (["cmake", "--preset", "release"], ["cmake", "--build", "--preset", "release", "--target", "obverse", "rates"]):
+        subprocess.run(words, cwd=source, check=True, stdout=subprocess.DEVNULL)
+    return f"{source}/build/release"
+
+
 def built(commit):
-    """The build folder of another commit; built once."""
+    """That of another commit."""
     name = compare.run(["git", "-C", compare.ROOT, "rev-parse", "--short", commit]).strip()
     source = f"{compare.ROOT}/build/regress-{name}"
     if not os.path.exists(source):
         subprocess.run(["git", "-C", compare.ROOT, "worktree", "add", "--detach", source, name], check=True, stdout=sys.stderr)
-    subprocess.run(["cmake", "--preset", "release"], cwd=source, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", "--preset", "release", "--target", "obverse", "rates"], cwd=source, check=True, stdout=sys.stderr)
-    return f"{source}/build/release"
+    return build(source)
 
 
 def main():
@@ -37,7 +42,7 @@ def main():
     parser.add_argument("--allow", type=float, default=0.05)
     a = parser.parse_args()
     a.python, a.peer_b = "python3", ""
-    here, there = os.path.dirname(compare.PROGRAM), built(a.commit)
+    here, there = build(compare.ROOT), built(a.commit)
     bench, slower = compare.Bench(a), []
     try:
         for name in a.jobs.split(","):
