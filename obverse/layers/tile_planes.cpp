@@ -86,12 +86,8 @@ OBVERSE_TILE_CODE void fill_plane(const Planes& p, int64_t n, size_t plane, int6
 // side.
 OBVERSE_TILE_CODE void multiply_rows(const Half* a, int64_t step, const std::vector<int64_t>& distances, const Half* b,
                                      float* c) {
-  constexpr int64_t kBytes = 128;
   settle_memory();
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  zero_sums();
   for (const int64_t distance : distances) {
     const Half* rows = a + distance;
     _tile_loadd(6, b, 64);
@@ -104,10 +100,7 @@ OBVERSE_TILE_CODE void multiply_rows(const Half* a, int64_t step, const std::vec
     _tile_dpbf16ps(3, 5, 7);
     b += 2 * kTile;
   }
-  _tile_stored(0, c, kBytes);
-  _tile_stored(1, c + 16, kBytes);
-  _tile_stored(2, c + 512, kBytes);
-  _tile_stored(3, c + 528, kBytes);
+  store_sums(c);
   settle_memory();
 }
 
@@ -202,18 +195,15 @@ struct Factors {
 
 // c [32, 32] += a b: a two rows of tiles, the second after the first; b: pairs of 32 channels.
 OBVERSE_TILE_CODE void multiply_pairs(const Factors& f, float* c) {
-  constexpr int64_t kBytes = 128;
+  constexpr int64_t kPairBytes = 128;  // 32 channels of two pixels
   settle_memory();
-  _tile_loadd(0, c, kBytes);
-  _tile_loadd(1, c + 16, kBytes);
-  _tile_loadd(2, c + 512, kBytes);
-  _tile_loadd(3, c + 528, kBytes);
+  load_sums(c);
   for (int64_t n = 0; n < f.samples; ++n) {
     const Half *a = f.first + n * f.first_size, *b = f.second + n * f.second_size;
     for (int64_t k = 0; k < f.depth; ++k, a += kTile, b += 2 * kTile) {
-      _tile_loadd(6, b, kBytes);
+      _tile_loadd(6, b, kPairBytes);
       _tile_loadd(4, a, 64);
-      _tile_loadd(7, b + 32, kBytes);
+      _tile_loadd(7, b + 32, kPairBytes);
       _tile_dpbf16ps(0, 4, 6);
       _tile_loadd(5, a + f.depth * kTile, 64);
       _tile_dpbf16ps(1, 4, 7);
@@ -221,10 +211,7 @@ OBVERSE_TILE_CODE void multiply_pairs(const Factors& f, float* c) {
       _tile_dpbf16ps(3, 5, 7);
     }
   }
-  _tile_stored(0, c, kBytes);
-  _tile_stored(1, c + 16, kBytes);
-  _tile_stored(2, c + 512, kBytes);
-  _tile_stored(3, c + 528, kBytes);
+  store_sums(c);
   settle_memory();
 }
 

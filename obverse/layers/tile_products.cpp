@@ -18,18 +18,11 @@ constexpr int64_t kWide = 8;  // from here on rows of pixels make planes, of whi
 
 // c [32, 32] = or += a b: a two rows of tiles, `a_step` apart; b two columns of tiles, side by side.
 OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half* b, int64_t depth, float* c, bool add) {
-  constexpr int64_t kBytes = 128;
   settle_memory();
   if (add) {
-    _tile_loadd(0, c, kBytes);
-    _tile_loadd(1, c + 16, kBytes);
-    _tile_loadd(2, c + 512, kBytes);
-    _tile_loadd(3, c + 528, kBytes);
+    load_sums(c);
   } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
+    zero_sums();
   }
   for (int64_t k = 0; k < depth; ++k, a += kTile, b += 2 * kTile) {
     _tile_loadd(6, b, 64);
@@ -41,10 +34,7 @@ OBVERSE_TILE_CODE void multiply_block(const Half* a, int64_t a_step, const Half*
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
-  _tile_stored(0, c, kBytes);
-  _tile_stored(1, c + 16, kBytes);
-  _tile_stored(2, c + 512, kBytes);
-  _tile_stored(3, c + 528, kBytes);
+  store_sums(c);
   settle_memory();
 }
 

@@ -93,6 +93,27 @@ OBVERSE_TILE_CODE __attribute__((always_inline)) inline __m256i rounded(const fl
   return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_loadu_ps(x)));
 }
 
+// Sums c [32, 32] are in tiles 0 to 3 while a block is multiplied.
+constexpr int64_t kSumBytes = 128;  // a row
+OBVERSE_TILE_CODE __attribute__((always_inline)) inline void zero_sums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+OBVERSE_TILE_CODE __attribute__((always_inline)) inline void load_sums(const float* c) {
+  _tile_loadd(0, c, kSumBytes);
+  _tile_loadd(1, c + 16, kSumBytes);
+  _tile_loadd(2, c + 512, kSumBytes);
+  _tile_loadd(3, c + 528, kSumBytes);
+}
+OBVERSE_TILE_CODE __attribute__((always_inline)) inline void store_sums(float* c) {
+  _tile_stored(0, c, kSumBytes);
+  _tile_stored(1, c + 16, kSumBytes);
+  _tile_stored(2, c + 512, kSumBytes);
+  _tile_stored(3, c + 528, kSumBytes);
+}
+
 // 32 of a row's sums as they are wanted.
 OBVERSE_TILE_CODE __attribute__((always_inline)) inline void write_pixel(const float* sums, const float* bias,
                                                                          float slope, Half* to) {
