@@ -252,9 +252,25 @@ int64_t merged_groups(int64_t groups, int64_t inputs, int64_t outputs) {
 }
 int64_t merged_groups(const Shape& s) { return merged_groups(s.groups, s.inputs / s.groups, s.outputs / s.groups); }
 
-bool by_tiles(const at::Tensor& activations, const at::Tensor& weight, const Strides& s) {
-  return activations.scalar_type() == at::kBFloat16 &&
-         merged_groups(s.groups, weight.size(1), weight.size(0) / s.groups) > 0 && processor_has_tiles();
+// Channels up to a multiple of 32, where there are no groups: those beyond the given ones are zeros.
+Shape filled(Shape s) {
+  if (s.groups == 1) s.inputs = (s.inputs + 31) / 32 * 32, s.outputs = (s.outputs + 31) / 32 * 32;
+  return s;
+}
+at::Tensor filled(const at::Tensor& x, int64_t channels) {
+  const at::Tensor image = channels_last(x);
+  if (image.size(1) == channels) return image;
+  const at::Tensor result = at::zeros({x.size(0), x.size(2), x.size(3), channels}, x.options()).permute({0, 3, 1, 2});
+  result.narrow(1, 0, x.size(1)).copy_(image);
+  return result;
+}
+at::Tensor cut(const at::Tensor& x, int64_t channels) {
+  return x.size(1) == channels ? x : channels_last(x.narrow(1, 0, channels));
+}
+
+bool by_tiles(const Shape& s) {
+  if (!s.half || !processor_has_tiles()) return false;
+  return s.groups == 1 ? std::min(s.inputs, s.outputs) >= 16 : merged_groups(s) > 0;
 }
 
 // [O, I / groups, k, k] as it is with so many groups merged into one.
@@ -311,54 +327,62 @@ std::vector<Class> classes_of(const Shape& shape, const at::Tensor& weight) {
 }
 
 // As tiles: for the product one matrix, for the input's slope one a class of pixels.
-std::vector<TileMatrix> tiles_of(const at::Tensor& weight, const Shape& shape) {
-  const int64_t m = merged_groups(shape), groups = shape.groups / m;
+void arrange(const at::Tensor& weight, const Shape& shape, std::vector<TileMatrix>& to) {
+  const int64_t m = merged_groups(filled(shape)), groups = shape.groups / m;
   const at::Tensor full = merged(weight.to(at::kFloat), shape.groups, m).contiguous(at::MemoryFormat::ChannelsLast);
-  const int64_t inputs = shape.inputs / groups, outputs = shape.outputs / groups;
-  std::vector<TileMatrix> result;
-  // tiles(weight of a group), group after group
-  const auto add = [&](const auto& tiles) {
-    for (int64_t g = 0; g < groups; ++g) {
-      TileMatrix matrix = tiles(full.data_ptr<float>() + g * outputs * full.stride(0));
-      if (g == 0)
-        result.push_back(std::move(matrix));
-      else
-        result.back().data.insert(result.back().data.end(), matrix.data.begin(), matrix.data.end());
-    }
-  };
+  const auto* const data = full.data_ptr<float>();
+  const int64_t inputs = full.size(1), outputs = full.size(0) / groups;
   if (shape.product == kForward) {
     std::vector<int64_t> offsets;
     for (int64_t i = 0; i < shape.kernel_height; ++i)
       for (int64_t j = 0; j < shape.kernel_width; ++j) offsets.push_back(i * full.stride(2) + j * full.stride(3));
-    add([&](const float* w) { return tile_matrix(w, offsets, inputs, full.stride(1), outputs, full.stride(0)); });
-    return result;
+    to.resize(1);
+    for (int64_t g = 0; g < groups; ++g)
+      arrange_tiles({data + g * outputs * full.stride(0), offsets, inputs, 1, outputs, full.stride(0)}, to[0], g,
+                    groups);
+    return;
   }
-  for (const Class& c : classes_of(shape, full))
-    add([&](const float* w) {
-      return tile_matrix(w, c.weight_offsets, outputs, full.stride(0), inputs, full.stride(1));
-    });
-  return result;
+  const std::vector<Class> classes = classes_of(shape, full);
+  to.resize(classes.size());
+  for (size_t i = 0; i < classes.size(); ++i)
+    for (int64_t g = 0; g < groups; ++g)
+      arrange_tiles(
+          {data + g * outputs * full.stride(0), classes[i].weight_offsets, outputs, full.stride(0), inputs, 1}, to[i],
+          g, groups);
 }
 
 const std::vector<TileMatrix>& arranged_tiles(const at::Tensor& weight, const Shape& shape, WeightCopies* copies,
                                               std::vector<TileMatrix>& own) {
-  if (!copies) return own = tiles_of(weight, shape);
+  if (!copies) {
+    arrange(weight, shape, own);
+    return own;
+  }
   auto& tiles = copies->copies().tiles[{shape.product, shape.stride, shape.padding}];
-  if (!tiles.version.is(weight)) tiles.matrices = tiles_of(weight, shape);
+  if (!tiles.version.is(weight)) arrange(weight, shape, tiles.matrices);
   return tiles.matrices;
 }
 
-void product_by_tiles(const at::Tensor& x, const at::Tensor& weight, const float* bias, const Shape& shape,
-                      WeightCopies* copies, const at::Tensor& y) {
+at::Tensor product_by_tiles(const at::Tensor& image, const at::Tensor& weight, const at::Tensor& bias,
+                            const Shape& given, WeightCopies* copies) {
   std::vector<TileMatrix> own;
-  const auto slope = static_cast<float>(shape.negative_slope);
-  tile_products(
-      {{windows(x, shape), arranged_tiles(weight, shape, copies, own)[0], {halves(y), size_of(y), bias, slope}}});
+  const Shape shape = filled(given);
+  const at::Tensor x = filled(image, shape.inputs);
+  const at::Tensor y = empty_image(shape.samples, shape.outputs, shape.out_height, shape.out_width, x);
+  at::Tensor full_bias;
+  if (bias.defined()) full_bias = at::constant_pad_nd(bias, {0, shape.outputs - given.outputs});
+  tile_products({{windows(x, shape),
+                  arranged_tiles(weight, shape, copies, own)[0],
+                  {halves(y), size_of(y), bias.defined() ? full_bias.data_ptr<float>() : nullptr,
+                   static_cast<float>(shape.negative_slope)}}});
+  return cut(y, given.outputs);
 }
 
-void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, const Shape& shape, WeightCopies* copies,
-                          const at::Tensor& of_x) {
+at::Tensor input_slope_by_tiles(const at::Tensor& given_slope, const at::Tensor& weight, const Shape& given,
+                                WeightCopies* copies) {
   std::vector<TileMatrix> own;
+  const Shape shape = filled(given);
+  const at::Tensor slope = filled(given_slope, shape.outputs);
+  const at::Tensor of_x = empty_image(shape.samples, shape.inputs, shape.height, shape.width, slope);
   const auto& matrices = arranged_tiles(weight, shape, copies, own);
   const std::vector<Class> classes = classes_of(shape, weight);
   std::vector<TileProduct> products;
@@ -378,6 +402,18 @@ void input_slope_by_tiles(const at::Tensor& slope, const at::Tensor& weight, con
       products.push_back({rows, matrices[i], {halves(of_x), size_of(of_x), nullptr, 1, c.y, c.x, shape.stride}});
   }
   if (!products.empty()) tile_products(products);
+  return cut(of_x, given.inputs);
+}
+
+at::Tensor weight_slope_by_tiles(const at::Tensor& given_slope, const at::Tensor& image, const Shape& given) {
+  const Shape shape = filled(given);
+  const at::Tensor slope = filled(given_slope, shape.outputs), x = filled(image, shape.inputs);
+  const int64_t m = merged_groups(shape), inputs = m * (shape.inputs / shape.groups);
+  const int64_t kept_inputs = given.groups > 1 ? inputs : given.inputs;
+  const Gather pixels = windows(x, shape);
+  const at::Tensor rows = at::empty({given.outputs, shape.kernel_height, shape.kernel_width, kept_inputs});
+  tile_outer_product(halves(slope), shape.outputs, pixels, rows.data_ptr<float>(), given.outputs, kept_inputs);
+  return parted(rows, shape.groups, m);
 }
 
 }  // namespace
@@ -399,12 +435,10 @@ at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight
   const at::Tensor x = channels_last(image), &bias = finish.bias;
   Shape shape = shape_of(kForward, x, x.size(2), x.size(3), weight, s, bias.defined());
   shape.negative_slope = finish.negative_slope;
-  const at::Tensor y = empty_image(shape.samples, shape.outputs, shape.out_height, shape.out_width, x);
   const at::Tensor full_bias = bias.defined() ? bias.to(at::kFloat).contiguous() : bias;
-  if (by_tiles(x, weight, s) && (shape.out_width < kWide || shape.groups > 1)) {
-    product_by_tiles(x, weight, bias.defined() ? full_bias.data_ptr<float>() : nullptr, shape, copies, y);
-    return y;
-  }
+  if (by_tiles(shape) && (shape.out_width < kWide || shape.groups > 1))
+    return product_by_tiles(x, weight, full_bias, shape, copies);
+  const at::Tensor y = empty_image(shape.samples, shape.outputs, shape.out_height, shape.out_width, x);
   const Kernel& kernel = kernel_for(shape);
   std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, at_data(kernel.x, x)},
                                                {DNNL_ARG_WEIGHTS, arranged(weight, shape, kernel.weight, copies)},
@@ -422,11 +456,8 @@ at::Tensor convolution_input_slope(const at::Tensor& given, const at::Tensor& we
     return convolution_input_slope(given.to(at::kFloat), weight, height, width, s, copies).to(at::kBFloat16);
   const at::Tensor slope = channels_last(given);
   const Shape shape = shape_of(kInputSlope, slope, height, width, weight, s, false);
+  if (by_tiles(shape)) return input_slope_by_tiles(slope, weight, shape, copies);
   const at::Tensor of_x = empty_image(shape.samples, shape.inputs, height, width, slope);
-  if (by_tiles(slope, weight, s)) {
-    input_slope_by_tiles(slope, weight, shape, copies, of_x);
-    return of_x;
-  }
   const Kernel& kernel = kernel_for(shape);
   kernel.primitive.execute(stream(), {{DNNL_ARG_DIFF_DST, at_data(kernel.y, slope)},
                                       {DNNL_ARG_WEIGHTS, arranged(weight, shape, kernel.weight, copies)},
@@ -439,12 +470,7 @@ at::Tensor convolution_weight_slope(const at::Tensor& given, const at::Tensor& i
   if (is_too_new(given)) return convolution_weight_slope(given.to(at::kFloat), image.to(at::kFloat), weight, s);
   const at::Tensor slope = channels_last(given), x = channels_last(image.to(given.scalar_type()));
   const Shape shape = shape_of(kWeightSlope, x, x.size(2), x.size(3), weight, s, false);
-  if (by_tiles(x, weight, s)) {
-    const int64_t m = merged_groups(shape), inputs = m * (shape.inputs / shape.groups);
-    const at::Tensor rows = at::empty({shape.outputs, shape.kernel_height, shape.kernel_width, inputs});
-    tile_outer_product(halves(slope), shape.outputs, windows(x, shape), rows.data_ptr<float>());
-    return parted(rows, shape.groups, m);
-  }
+  if (by_tiles(shape)) return weight_slope_by_tiles(slope, x, shape);
   if (pointwise(shape) && shape.half && std::min(shape.inputs, shape.outputs) >= 16) {
     // [N H W, C]; in float32, where sums are exact enough: a bfloat16 product's result is rounded.
     const auto matrix = [](const at::Tensor& t) { return t.permute({0, 2, 3, 1}).flatten(0, 2).to(at::kFloat); };

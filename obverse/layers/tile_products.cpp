@@ -165,21 +165,35 @@ void product_of_rows(const Gather& a, const TileMatrix& b, const Scatter& to, in
 
 }  // namespace
 
-TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offsets, int64_t inner,
-                       int64_t inner_stride, int64_t columns, int64_t column_stride) {
-  const int64_t taps = static_cast<int64_t>(tap_offsets.size()), blocks = inner / 32;
-  TileMatrix result{taps * inner, columns, std::vector<Half>(taps * inner * columns)};
-  at::parallel_for(0, columns / 32, 1, [&](int64_t begin, int64_t end) {
+// Rows and columns [32, 16] from `from` on, of which so many are there, as a tile.
+static void arrange_tile(const float* from, const TapMatrix& m, int64_t rows, int64_t columns, Half* tile) {
+  if (rows >= 32 && columns >= 16) {
+    m.row_stride == 1 ? tile_of_columns(from, m.column_stride, tile) : tile_of_rows(from, m.row_stride, tile);
+    return;
+  }
+  float all[32 * 16] = {};
+  for (int64_t i = 0; i < std::min<int64_t>(rows, 32); ++i)
+    for (int64_t j = 0; j < std::min<int64_t>(columns, 16); ++j)
+      all[16 * i + j] = from[i * m.row_stride + j * m.column_stride];
+  tile_of_rows(all, 16, tile);
+}
+
+void arrange_tiles(const TapMatrix& from, TileMatrix& to, int64_t group, int64_t groups) {
+  const auto taps = static_cast<int64_t>(from.tap_offsets.size());
+  const int64_t blocks = rounded_up(from.rows, 32) / 32, panels = rounded_up(from.columns, 32) / 32;
+  to.rows = 32 * taps * blocks, to.columns = 32 * panels;
+  to.data.resize(groups * to.rows * to.columns);
+  Half* const data = to.data.data() + group * to.rows * to.columns;
+  at::parallel_for(0, panels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel)
       for (int64_t k = 0; k < taps * blocks; ++k)
         for (int64_t half = 0; half < 2; ++half) {
-          const float* from = weight + tap_offsets[k / blocks] + k % blocks * 32 * inner_stride +
-                              (32 * panel + 16 * half) * column_stride;
-          Half* tile = result.data.data() + ((panel * taps * blocks + k) * 2 + half) * kTile;
-          inner_stride == 1 ? tile_of_columns(from, column_stride, tile) : tile_of_rows(from, inner_stride, tile);
+          const int64_t row = k % blocks * 32, column = 32 * panel + 16 * half;
+          arrange_tile(from.weight + from.tap_offsets[k / blocks] + row * from.row_stride + column * from.column_stride,
+                       from, from.rows - row, from.columns - column,
+                       data + ((panel * taps * blocks + k) * 2 + half) * kTile);
         }
   });
-  return result;
 }
 
 static void tile_product(const TileProduct& product) {
@@ -201,45 +215,64 @@ void tile_products(const std::vector<TileProduct>& products) {
   for (const TileProduct& product : products) tile_product(product);
 }
 
-void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to) {
-  if (a.groups > 1 || a.rows_wide >= kWide) return plane_outer_product(slope, outputs, a, to);
+// Rows of sums [32], to or onto rows `step` apart, of which so many columns are there.
+static void write_sums(const float* sums, int64_t rows, int64_t columns, bool add, float* to, int64_t step) {
+  for (int64_t i = 0; i < rows; ++i, sums += 32, to += step) {
+    if (!add)
+      std::copy_n(sums, columns, to);
+    else
+      for (int64_t j = 0; j < columns; ++j) to[j] += sums[j];
+  }
+}
+
+void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to, int64_t kept_outputs,
+                        int64_t kept_channels) {
+  const auto taps = static_cast<int64_t>(a.taps.size());
+  const int64_t rows = a.rows(), channels = a.image.channels, strips = outputs / 16, columns = taps * kept_channels;
+  if (a.groups > 1 || a.rows_wide >= kWide) {
+    if (a.groups > 1 || (kept_outputs == outputs && kept_channels == channels))
+      return plane_outer_product(slope, outputs, a, to);
+    static thread_local Workspace<float> all;
+    float* const sums = all.get(outputs * taps * channels);
+    plane_outer_product(slope, outputs, a, sums);
+    for (int64_t row = 0; row < kept_outputs * taps; ++row)
+      std::copy_n(sums + row * channels, kept_channels, to + row * kept_channels);
+    return;
+  }
   static thread_local Workspace<Half> factors;
-  static thread_local Workspace<float> sums;
-  const int64_t rows = a.rows(), columns = a.columns(), channels = a.image.channels, strips = outputs / 16;
   Half* first = factors.get(outputs * kDepth);
-  float* c = sums.get(outputs * columns);  // 32 columns after the other
   for (int64_t begin = 0; begin < rows; begin += kDepth) {
     const int64_t end = std::min(begin + kDepth, rows), depth = rounded_up(end - begin, 32) / 32;
     at::parallel_for(0, strips, 1, [&](int64_t from, int64_t last) {
       for (int64_t s = from; s < last; ++s)
         pack_transposed(slope, outputs, begin, end, depth, s, first + s * depth * kTile);
     });
-    at::parallel_for(0, columns / 32, 1, [&](int64_t from, int64_t last) {
+    at::parallel_for(0, a.columns() / 32, 1, [&](int64_t from, int64_t last) {
       static thread_local Workspace<Half> second;
+      static thread_local Workspace<float> sums;
       Half* panel = second.get(32 * kDepth);
+      float* const c = sums.get(32 * outputs);
       std::vector<Place> places(32 * depth);
       for (size_t i = 0; i < places.size(); ++i) places[i] = place_of(a, begin + static_cast<int64_t>(i));
       begin_tiles();
       for (int64_t p = from; p < last; ++p) {
-        pack_pairs(a, places, a.taps[32 * p / channels], 32 * p % channels, panel);
+        const int64_t tap = 32 * p / channels, channel = 32 * p % channels;
+        pack_pairs(a, places, a.taps[tap], channel, panel);
         for (int64_t s = 0; s < strips; s += 2)
-          multiply_block(first + s * depth * kTile, depth * kTile, panel, depth, c + 32 * outputs * p + 512 * s,
-                         begin > 0);
+          multiply_block(first + s * depth * kTile, depth * kTile, panel, depth, c + 512 * s, false);
+        write_sums(c, kept_outputs, std::min<int64_t>(32, kept_channels - channel), begin > 0,
+                   to + tap * kept_channels + channel, columns);
       }
       end_tiles();
     });
   }
-  at::parallel_for(0, outputs, 16, [&](int64_t from, int64_t last) {
-    for (int64_t o = from; o < last; ++o)
-      for (int64_t p = 0; p < columns / 32; ++p) std::copy_n(c + 32 * (outputs * p + o), 32, to + o * columns + 32 * p);
-  });
 }
 
 #else
 
-TileMatrix tile_matrix(const float*, const std::vector<int64_t>&, int64_t, int64_t, int64_t, int64_t) { return {}; }
+void arrange_tiles(const TapMatrix&, TileMatrix&, int64_t, int64_t) {}
 void tile_products(const std::vector<TileProduct>&) {}
-void tile_outer_product(const Half*, int64_t, const Gather&, float*) {}
+void tile_outer_product(const Half*, int64_t, const Gather&, float*, int64_t, int64_t) {}
 
 #endif
 

@@ -40,10 +40,17 @@ struct TileMatrix {
   std::vector<Half> data;  // a tile of 32 rows by 16 columns after the other: pairs of rows interleaved
 };
 
-/// Rows (tap, inner), columns: element float weight[tap_offset[tap] + inner * inner_stride + column * column_stride].
-/// One of the strides is 1; `inner` and `columns` are multiples of 32.
-TileMatrix tile_matrix(const float* weight, const std::vector<int64_t>& tap_offsets, int64_t inner,
-                       int64_t inner_stride, int64_t columns, int64_t column_stride);
+/// A matrix of floats, one of its strides 1: rows (tap, i), columns j: weight[tap_offsets[tap] + i row_stride + j
+/// column_stride].
+struct TapMatrix {
+  const float* weight;
+  const std::vector<int64_t>& tap_offsets;
+  int64_t rows, row_stride;  // of a tap
+  int64_t columns, column_stride;
+};
+/// Puts it into `to`, as the matrix of one of `groups` groups; the rows of each tap and the columns filled up with
+/// zeros to multiples of 32.
+void arrange_tiles(const TapMatrix& from, TileMatrix& to, int64_t group = 0, int64_t groups = 1);
 
 /// Where rows of a product go: row (n, i, j), plus the bias [columns] where there is one, negative numbers times
 /// `negative_slope`, to pixel (step i + y, step j + x) of image n.
@@ -66,7 +73,9 @@ struct TileProduct {
 void tile_products(const std::vector<TileProduct>& products);
 
 /// to [channels of slope, columns of a] float32 = sum over rows r of slope[r] times a[r]. slope: [rows of a, outputs];
-/// outputs and a's channels, those of a group where there are groups, are multiples of 32.
-void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to);
+/// outputs and a's channels, those of a group where there are groups, are multiples of 32. Without groups only the
+/// first kept_outputs and, of each tap, kept_channels are written: the others are there to fill the units.
+void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to, int64_t kept_outputs,
+                        int64_t kept_channels);
 
 }  // namespace obverse
