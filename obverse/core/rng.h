@@ -16,6 +16,9 @@ class Rng {
   explicit Rng(uint64_t seed, std::string_view purpose = "", uint64_t rank = 0);
 
   at::Tensor normal(at::IntArrayRef shape);                   // N(0, 1), float32
+  /// n rows of N(0, 1), each as if drawn alone, together more even than independent ones: a lattice (Kronecker's
+  /// sequence with the ratios of Roberts 2018), shifted at random, in random order. [n, dims] float32.
+  at::Tensor even_normal(int64_t n, int64_t dims);
   at::Tensor uniform(at::IntArrayRef shape);                  // U[0, 1), float32
   at::Tensor integers(int64_t bound, at::IntArrayRef shape);  // 0 .. bound - 1, int64
   at::Tensor permutation(int64_t n);                          // of 0 .. n - 1, int64

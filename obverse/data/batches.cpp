@@ -9,23 +9,42 @@
 
 namespace obverse {
 
-BatchStream::BatchStream(std::shared_ptr<const Dataset> data, int64_t batch, Rng rng)
+// Appends the rows of each of `count` cells.
+static void cut_into_cells(const at::Tensor& samples, const at::Tensor& rows, int64_t count,
+                           std::vector<at::Tensor>& cells) {
+  if (count == 1) return cells.push_back(rows);
+  const at::Tensor x = samples.index_select(0, rows).flatten(1).to(at::kFloat);  // [n, D]
+  const at::Tensor sorted = rows.index_select(0, x.select(1, x.var(0).argmax().item<int64_t>()).argsort());
+  const int64_t left = count / 2, cut = rows.size(0) * left / count;
+  cut_into_cells(samples, sorted.slice(0, 0, cut), left, cells);
+  cut_into_cells(samples, sorted.slice(0, cut), count - left, cells);
+}
+
+BatchStream::BatchStream(std::shared_ptr<const Dataset> data, int64_t batch, Rng rng, bool even)
     : data_(std::move(data)), batch_(batch), rng_(std::move(rng)) {
   if (batch_ < 1) fail("a batch of {} samples: use at least 1", batch_);
   if (data_->size() < batch_)
     fail("{}: {} samples are fewer than a batch of {}: lower train.batch or use more data", data_->name, data_->size(),
          batch_);
+  if (even) cut_into_cells(data_->samples, at::arange(data_->size(), at::kLong), batch_, cells_);
   begin_epoch();
 }
 
 void BatchStream::begin_epoch() {
   epoch_state_ = rng_.state().clone();
-  order_ = rng_.permutation(data_->size());
   position_ = 0;
+  if (cells_.empty()) {
+    order_ = rng_.permutation(data_->size());
+    return;
+  }
+  std::vector<at::Tensor> columns;  // of each cell as many, in random order
+  for (const at::Tensor& cell : cells_)
+    columns.push_back(cell.index_select(0, rng_.permutation(cell.size(0))).slice(0, 0, data_->size() / batch_));
+  order_ = at::stack(columns, 1).flatten();
 }
 
 Batch BatchStream::next() {
-  const int64_t left = std::min(batch_, data_->size() - position_);
+  const int64_t left = std::min(batch_, order_.size(0) - position_);
   at::Tensor rows = order_.slice(0, position_, position_ + left);
   position_ += left;
   if (left < batch_) {

@@ -40,10 +40,10 @@ AdversarialAutoencoder::AdversarialAutoencoder(const AdversarialAutoencoderOptio
 }
 
 Terms AdversarialAutoencoder::loss(const Phase& phase, Round& round) {
-  const Batch real = round.next_batch();                                         // [N, ...], [N]
-  const at::Tensor code = networks_.infer(real.x, real.y).sample(round.rng());   // [N, d]
-  const at::Tensor drawn = networks_.space().draw(real.x.size(0), round.rng());  // [N, d]
-  const at::Tensor inferred = discriminator_->forward(code, real.y);             // [N]
+  const Batch real = round.next_batch();                                        // [N, ...], [N]
+  const at::Tensor code = networks_.infer(real.x, real.y).sample(round.rng());  // [N, d]
+  const at::Tensor drawn = round.codes(networks_.space());                      // [N, d]
+  const at::Tensor inferred = discriminator_->forward(code, real.y);            // [N]
   const bool critic = phase.player == "discriminator";
   at::Tensor prior;
   if (critic || loss_.generator_needs_real) prior = discriminator_->forward(drawn, real.y);  // [N]

@@ -57,11 +57,11 @@ Terms Bigan::loss(const Phase& phase, Round& round) {
 
 Bigan::Pairs Bigan::make_pairs(Round& round) const {
   Pairs pairs;
-  pairs.real = round.next_batch();                                      // [N, ...], [N]
-  pairs.z = networks_.space().draw(pairs.real.x.size(0), round.rng());  // [N, d]
-  pairs.x_fake = networks_.generator->forward(pairs.z, pairs.real.y);   // [N, ...]
-  pairs.code = networks_.infer(pairs.real.x, pairs.real.y);             // [N, d]
-  pairs.z_real = pairs.code.sample(round.rng());                        // [N, d]
+  pairs.real = round.next_batch();                                     // [N, ...], [N]
+  pairs.z = round.codes(networks_.space());                            // [N, d]
+  pairs.x_fake = networks_.generator->forward(pairs.z, pairs.real.y);  // [N, ...]
+  pairs.code = networks_.infer(pairs.real.x, pairs.real.y);            // [N, d]
+  pairs.z_real = pairs.code.sample(round.rng());                       // [N, d]
   return pairs;
 }
 

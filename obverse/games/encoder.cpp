@@ -118,7 +118,7 @@ void EncoderGame::add_reconstruction(const Batch& real, Terms& terms) {
 
 // The encoder's statistics are those of real samples, where there is a pass over them.
 void EncoderGame::add_latent(const Batch& real, Round& round, Terms& terms) {
-  const at::Tensor z = networks_.space().draw(real.x.size(0), round.rng());
+  const at::Tensor z = round.codes(networks_.space());
   const at::Tensor x = without_grad([&] { return generator_->forward(z, real.y); });
   if (!terms.terms().empty()) encoder_->track(false);
   terms.add("latent", options_.latent_weight * mean_squared_error(networks_.infer(x, real.y).mean, z).mean());

@@ -39,12 +39,15 @@ class Round {
 
   /// A fresh real batch: x [N, ...], y [N] or undefined.
   Batch next_batch();
-  /// Randomness for latents, noise and penalties' points.
+  /// Codes to go with a real batch [batch, ...].
+  at::Tensor codes(const LatentSpace& space) { return space.draw(batch, rng_, even); }
+  /// Randomness for noise and penalties' points.
   Rng& rng() { return rng_; }
 
   int64_t batch = 0;    // samples in a real batch, and latents to draw for one
   int64_t number = 0;   // rounds played before this one
   double progress = 0;  // share of the run's images already seen, for schedules
+  bool even = false;    // batches are spread evenly, not drawn independently
 
   /// Remembers draws from here on; `replay` hands them out again.
   void record();

@@ -64,7 +64,7 @@ Terms Gan::loss(const Phase& phase, Round& round) {
 }
 
 at::Tensor Gan::generate(const at::Tensor& y, Round& round) {
-  return generator_->forward(networks_.space().draw(round.batch, round.rng()), y);
+  return generator_->forward(round.codes(networks_.space()), y);
 }
 
 double Gan::strength(size_t penalty, const Round& round) const {

@@ -32,8 +32,8 @@ std::vector<Phase> JointRegressor::phases() {
 
 // ||E(G(z)) - z||^2 / d on a fresh batch: a scalar.
 at::Tensor JointRegressor::latent_error(const at::Tensor& y, Round& round) const {
-  const at::Tensor z = networks_.space().draw(round.batch, round.rng());  // [N, d]
-  const at::Tensor x = networks_.generator->forward(z, y);                // [N, ...]
+  const at::Tensor z = round.codes(networks_.space());      // [N, d]
+  const at::Tensor x = networks_.generator->forward(z, y);  // [N, ...]
   return mean_squared_error(networks_.infer(x, y).mean, z).mean();
 }
 

@@ -41,8 +41,7 @@ VaeGan::Views VaeGan::look(Round& round, bool with_drawn) const {
   v.real = round.next_batch();                   // [N, ...], [N]
   v.code = networks_.infer(v.real.x, v.real.y);  // [N, d]
   v.back = networks_.generator->forward(v.code.sample(round.rng()), v.real.y);
-  if (with_drawn)
-    v.drawn = networks_.generator->forward(networks_.space().draw(v.real.x.size(0), round.rng()), v.real.y);
+  if (with_drawn) v.drawn = networks_.generator->forward(round.codes(networks_.space()), v.real.y);
   return v;
 }
 

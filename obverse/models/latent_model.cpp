@@ -10,10 +10,11 @@
 
 namespace obverse {
 
-at::Tensor LatentSpace::draw(int64_t n, Rng& rng) const {
+at::Tensor LatentSpace::draw(int64_t n, Rng& rng, bool evenly) const {
   std::vector<int64_t> sizes = shape;
   sizes.insert(sizes.begin(), n);
-  return find_row(prior_table(), "prior", prior).from_normal(rng.normal(sizes));
+  const at::Tensor normal = evenly ? rng.even_normal(n, c10::multiply_integers(shape)).view(sizes) : rng.normal(sizes);
+  return find_row(prior_table(), "prior", prior).from_normal(normal);
 }
 
 at::Tensor LatentModel::encode(const at::Tensor&, const at::Tensor&) {

@@ -18,8 +18,8 @@ struct LatentSpace {
   std::vector<int64_t> shape;
   std::string prior = "normal";
 
-  /// n codes of the prior: [n, ...].
-  at::Tensor draw(int64_t n, Rng& rng) const;
+  /// n codes of the prior: [n, ...]; independent, or spread evenly (Rng::even_normal).
+  at::Tensor draw(int64_t n, Rng& rng, bool evenly = false) const;
 };
 
 /// How well a model can say how probable data are.

@@ -5,6 +5,9 @@ namespace obverse {
 void TrainOptions::describe(Fields& f) {
   f("kimg", kimg, "length of the run, thousands of real images", kPositive);
   f("batch", batch, "real images a step", {1, 65536});
+  f("even_batches", even_batches,
+    "spread each batch evenly over the data (one sample of every cell of a k-d tree) and over the codes' prior (a "
+    "lattice), instead of drawing independently");
   f("seed", seed, "of initial weights, data order, latents", kNotNegative);
   f("snapshot_kimg", snapshot_kimg, "between sample grids, metrics and monitors", kPositive);
   f("checkpoint_kimg", checkpoint_kimg, "between states to resume from", kPositive);

@@ -8,6 +8,7 @@ namespace obverse {
 struct TrainOptions : Options {
   double kimg = 200;
   int64_t batch = 64;
+  bool even_batches = false;
   int64_t seed = 0;
   double snapshot_kimg = 20;    // sample grid and metrics
   double checkpoint_kimg = 20;  // state to resume from

@@ -82,7 +82,7 @@ Trainer::Trainer(Recipe& recipe, std::shared_ptr<const Dataset> data, const RunF
       game_(make_game()),
       average_(make_game()),
       averaging_(*average_, *game_),
-      stream_(data, recipe.train.batch, Rng(recipe.train.seed, "data order")),
+      stream_(data, recipe.train.batch, Rng(recipe.train.seed, "data order"), recipe.train.even_batches),
       rng_(recipe.train.seed, "latents"),
       total_images_(recipe.train.kimg * 1000) {
   const Placement placement = choose_placement(options_.precision);
@@ -140,6 +140,7 @@ void Trainer::play_round() {
   round.batch = options_.batch;
   round.number = round_;
   round.progress = progress();
+  round.even = options_.even_batches;
   const auto report = [this](const Phase& phase, const Terms& terms, double norm) {
     const std::string player = player_tag(phase.player);
     for (const auto& [name, value] : terms.terms()) stats_.add("Loss/" + player + "/" + name, value.item<double>());

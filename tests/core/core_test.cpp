@@ -61,6 +61,29 @@ TEST(Rng, ALatentOfASeedDoesNotDependOnItsNeighbours) {
   EXPECT_FALSE(at::equal(seeded_normal(5, {64}), seeded_normal(6, {64})));
 }
 
+TEST(Rng, EvenNumbersAreNormalOneByOneAndTogetherMoreEvenThanIndependentOnes) {
+  constexpr int64_t kRows = 80, kBatches = 400;
+  for (const int64_t dims : {1, 2, 5}) {
+    Rng rng(dims);
+    std::vector<at::Tensor> batches, means;
+    for (int64_t i = 0; i < kBatches; ++i) {
+      batches.push_back(rng.even_normal(kRows, dims));
+      means.push_back(batches.back().mean(0));
+    }
+    const at::Tensor all = at::cat(batches);
+    ASSERT_EQ(all.sizes(), at::IntArrayRef({kRows * kBatches, dims}));
+    for (const double quantile : {-2.0, -1.0, 0.0, 0.5, 1.5}) {
+      const double share = all.lt(quantile).to(at::kDouble).mean().item<double>();
+      EXPECT_NEAR(share, 0.5 * std::erfc(-quantile * std::sqrt(0.5)), 0.003) << dims;
+    }
+    const double independent = 1 / std::sqrt(static_cast<double>(kRows));
+    EXPECT_LT(at::stack(means).std().item<double>(), independent * (dims == 5 ? 0.5 : 0.25)) << dims;
+    // No order in a batch: neighbours are uncorrelated.
+    const at::Tensor x = all.select(1, 0);
+    EXPECT_NEAR((x.slice(0, 1) * x.slice(0, 0, -1)).mean().item<double>(), -1.0 / kRows, 0.02);
+  }
+}
+
 TEST(Terms, AddUpAndWatchedValuesDoNot) {
   Terms terms;
   terms.add("main", at::full({}, 2.0));

@@ -59,6 +59,34 @@ TEST(BatchStream, GoesOnFromAnySavedStateAsIfNeverStopped) {
     }
 }
 
+TEST(BatchStream, EvenBatchesHoldASampleOfEveryCellAndNoneTwiceAnEpoch) {
+  auto data = std::make_shared<Dataset>();  // a square of 10 x 10 points, of which 4 cells are the quarters
+  data->domain = {Domain::Kind::points, {2}, 0, {}};
+  const at::Tensor side = at::arange(10, at::kFloat);
+  data->samples = at::stack({side.repeat_interleave(10), side.repeat({10})}, 1);
+  BatchStream stream(data, 4, Rng(3), true);
+  std::vector<at::Tensor> epoch;
+  for (int i = 0; i < 25; ++i) {
+    epoch.push_back(stream.next().x);
+    const at::Tensor quarter = (epoch.back() >= 5).to(at::kLong).matmul(at::tensor({1, 2}, at::kLong));
+    EXPECT_TRUE(at::equal(std::get<0>(quarter.sort()), at::arange(4, at::kLong)));
+  }
+  const at::Tensor seen = at::cat(epoch).matmul(at::tensor({10.F, 1.F}));
+  EXPECT_TRUE(at::equal(std::get<0>(seen.sort()), at::arange(100, at::kFloat)));
+}
+
+TEST(BatchStream, EvenBatchesOfUnevenCellsGoOnFromASavedState) {
+  BatchStream stream(line(11), 3, Rng(3), true);
+  take(stream, 7);
+  const at::Tensor state = stream.state(), expected = take(stream, 9);
+  BatchStream other(line(11), 3, Rng(99), true);
+  other.set_state(state);
+  EXPECT_TRUE(at::equal(take(other, 9), expected));
+  const at::Tensor cells = expected.view({9, 3});
+  EXPECT_TRUE((cells.select(1, 0) < cells.select(1, 1)).all().item<bool>());
+  EXPECT_TRUE((cells.select(1, 1) < cells.select(1, 2)).all().item<bool>());
+}
+
 TEST(BatchStream, StateIsNotChangedByWhatFollows) {
   BatchStream stream(line(), 4, Rng(3));
   const at::Tensor state = stream.state(), copy = state.clone();
