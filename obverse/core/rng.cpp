@@ -29,14 +29,13 @@ at::Tensor Rng::normal(at::IntArrayRef shape) { return at::randn(shape, generato
 at::Tensor Rng::even_normal(int64_t n, int64_t dims) {
   double g = 1;  // the root of g^(dims + 1) = g + 1
   for (int i = 0; i < 64; ++i) g = std::pow(1 + g, 1 / (static_cast<double>(dims) + 1));
-  const at::Tensor order = permutation(n), shift = uniform({dims}), result = at::empty({n, dims}, at::kDouble);
-  const auto* place = order.data_ptr<int64_t>();
+  const at::Tensor shift = uniform({dims}), result = at::empty({n, dims}, at::kDouble);
   auto* u = result.data_ptr<double>();
   for (int64_t j = 0; j < dims; ++j) {
     const double start = shift.data_ptr<float>()[j], step = std::pow(g, -static_cast<double>(j + 1));
     for (int64_t i = 0; i < n; ++i) {
       const double at = start + static_cast<double>(i) * step;
-      u[place[i] * dims + j] = std::clamp(at - std::floor(at), 1e-8, 1 - 1e-8);
+      u[i * dims + j] = std::clamp(at - std::floor(at), 1e-8, 1 - 1e-8);
     }
   }
   return at::special_ndtri(result).to(at::kFloat);

@@ -17,7 +17,7 @@ class Rng {
 
   at::Tensor normal(at::IntArrayRef shape);                   // N(0, 1), float32
   /// n rows of N(0, 1), each as if drawn alone, together more even than independent ones: a lattice (Kronecker's
-  /// sequence with the ratios of Roberts 2018), shifted at random, in random order. [n, dims] float32.
+  /// sequence with the ratios of Roberts 2018), shifted at random. [n, dims] float32.
   at::Tensor even_normal(int64_t n, int64_t dims);
   at::Tensor uniform(at::IntArrayRef shape);                  // U[0, 1), float32
   at::Tensor integers(int64_t bound, at::IntArrayRef shape);  // 0 .. bound - 1, int64
