@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "obverse/core/autograd.h"
 #include "obverse/layers/linear.h"
 #include "obverse/layers/normalise.h"
 
@@ -16,11 +17,27 @@ BatchNorm::BatchNorm(int64_t channels, int64_t classes, double momentum) : momen
   buffer("running_var", running_var_, at::ones({channels}));
 }
 
+constexpr double kEps = 1e-5;
+
+std::optional<Affine> BatchNorm::fixed() {
+  if (training() || weight_.dim() == 2 || weight_.requires_grad()) return std::nullopt;
+  bool same = fixed_.scale.defined();
+  const at::Tensor* const of[] = {&weight_, &bias_, &running_mean_, &running_var_};
+  for (size_t i = 0; i < 4; ++i) same = versions_[i].is(*of[i]) && same;
+  if (same) return fixed_;
+  return without_grad([&] {
+    if (!fixed_.scale.defined()) fixed_ = {at::empty_like(weight_), at::empty_like(weight_)};
+    fixed_.scale.copy_(weight_ / (running_var_ + kEps).sqrt());
+    fixed_.shift.copy_(bias_ - fixed_.scale * running_mean_);
+    return fixed_;
+  });
+}
+
 at::Tensor BatchNorm::normalised(const at::Tensor& x, const at::Tensor& y, double negative_slope) {
   const bool by_class = weight_.dim() == 2;
   const at::Tensor gain = by_class ? rows_of_classes(weight_, y) : weight_;
   const at::Tensor bias = by_class ? rows_of_classes(bias_, y) : bias_;
-  const Normalisation how{running_mean_, running_var_, training(), tracking(), momentum_, 1e-5, negative_slope};
+  const Normalisation how{running_mean_, running_var_, training(), tracking(), momentum_, kEps, negative_slope};
   const bool kernels = x.device().is_cpu() && gain.scalar_type() == at::kFloat &&
                        (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
   if (kernels) return normalise(x, gain, bias, how);

@@ -49,7 +49,18 @@ TransposedConv2d::TransposedConv2d(int64_t inputs, int64_t outputs, Rng& rng, co
 
 at::Tensor TransposedConv2d::forward(const at::Tensor& x, int64_t height, int64_t width) {
   const at::Tensor y = x.to(placement().compute), weight = norm_ ? norm_->forward(weight_) : weight_;
-  return transposed_convolution(y, weight, bias_, {height, width}, options_.strides(), norm_ ? nullptr : copies_);
+  return transposed_convolution(y, weight, {bias_}, {height, width}, options_.strides(), norm_ ? nullptr : copies_);
+}
+
+at::Tensor TransposedConv2d::forward(const at::Tensor& x, int64_t height, int64_t width, const Affine& after,
+                                     double negative_slope) {
+  const auto scaled = [&](const at::Tensor& weight) { return weight * after.scale.view({1, -1, 1, 1}); };
+  const auto [weight, copies] = norm_ ? std::pair(scaled(norm_->forward(weight_)), std::shared_ptr<WeightCopies>())
+                                      : copies_->derived(
+                                            weight_, [&] { return scaled(weight_); }, after.scale);
+  const at::Tensor shift = bias_.defined() ? after.shift + after.scale * bias_ : after.shift;
+  return transposed_convolution(x.to(placement().compute), weight, {shift, negative_slope}, {height, width},
+                                options_.strides(), copies);
 }
 
 }  // namespace obverse

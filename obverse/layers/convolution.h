@@ -1,6 +1,7 @@
 #pragma once
 
 #include "obverse/layers/activation.h"
+#include "obverse/layers/batch_norm.h"
 #include "obverse/layers/convolution_products.h"
 #include "obverse/layers/linear.h"
 
@@ -13,9 +14,9 @@ namespace obverse {
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const Finish& finish, const Strides& strides,
                        const std::shared_ptr<WeightCopies>& copies = nullptr);
 
-/// The adjoint of convolution(., weight), plus bias [I] or undefined: transposed convolution to the stated size, of
-/// which a convolution must give [h, w]. x: [N, O, h, w]; returns [N, I, height, width].
-at::Tensor transposed_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+/// The adjoint of convolution(., weight) and a finish with bias [I] or undefined: transposed convolution to the stated
+/// size, of which a convolution must give [h, w]. x: [N, O, h, w]; returns [N, I, height, width].
+at::Tensor transposed_convolution(const at::Tensor& x, const at::Tensor& weight, const Finish& finish,
                                   at::IntArrayRef size, const Strides& strides,
                                   const std::shared_ptr<WeightCopies>& copies = nullptr);
 
@@ -49,6 +50,8 @@ class TransposedConv2d : public Module {
   TransposedConv2d(int64_t inputs, int64_t outputs, Rng& rng, const ConvOptions& options);
   at::Tensor forward(const at::Tensor& x, int64_t height,
                      int64_t width);  // [N, inputs, h, w] -> [N, outputs, height, width]
+  /// And a fixed normalisation and (leaky) ReLU after it, in one product.
+  at::Tensor forward(const at::Tensor& x, int64_t height, int64_t width, const Affine& after, double negative_slope);
 
  private:
   ConvOptions options_;

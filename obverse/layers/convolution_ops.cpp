@@ -205,14 +205,20 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Finish& finish, 
   return product(fold_pixels(x), kernel, finish, {}, kept);
 }
 
-Tensor transposed_convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, at::IntArrayRef size,
+Tensor transposed_convolution(const Tensor& x, const Tensor& weight, const Finish& finish, at::IntArrayRef size,
                               const Strides& s, const Copies& copies) {
-  if (!fold(weight, s, size[0], size[1])) {
-    const Tensor y = input_slope(x, weight, size[0], size[1], s, copies);
-    return bias.defined() ? y + bias.to(y.scalar_type()).view({1, -1, 1, 1}) : y;
+  const Tensor& bias = finish.bias;
+  Tensor y;
+  if (fold(weight, s, size[0], size[1])) {
+    const auto [kernel, kept] = folded(weight, copies);
+    y = unfold_pixels(input_slope(x, kernel, size[0] / 2 + 1, size[1] / 2 + 1, {}, kept), bias);
+  } else if (!c10::GradMode::is_enabled() && has_products(x)) {
+    return convolution_input_slope(x, weight, size[0], size[1], s, copies.get(), finish);
+  } else {
+    y = input_slope(x, weight, size[0], size[1], s, copies);
+    if (bias.defined()) y = y + bias.to(y.scalar_type()).view({1, -1, 1, 1});
   }
-  const auto [kernel, kept] = folded(weight, copies);
-  return unfold_pixels(input_slope(x, kernel, size[0] / 2 + 1, size[1] / 2 + 1, {}, kept), bias);
+  return finish.negative_slope == 1 ? y : leaky(y, finish.negative_slope);
 }
 
 }  // namespace obverse

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "obverse/core/engine.h"
+#include "obverse/layers/leaky.h"
 #include "obverse/layers/tile_products.h"
+#include "obverse/layers/version.h"
 
 namespace obverse {
 namespace {
@@ -159,16 +161,6 @@ memory arranged(const at::Tensor& weight, const Shape& s, const memory::desc& wa
 }  // namespace
 
 struct WeightCopies::Copies {
-  struct Version {  // of a weight: where it lies, how often it has changed
-    const void* of = nullptr;
-    int64_t number = -1;
-    bool is(const at::Tensor& weight) {
-      const Version now{weight.data_ptr(), weight._version()};
-      if (of == now.of && number == now.number) return true;
-      *this = now;
-      return false;
-    }
-  };
   struct Copy {
     memory data;
     Version version = {};
@@ -182,7 +174,7 @@ struct WeightCopies::Copies {
   struct Derived {
     at::Tensor weight;
     std::shared_ptr<WeightCopies> copies = std::make_shared<WeightCopies>();
-    Version version = {};
+    Version version = {}, of_factor = {};
   };
   std::unique_ptr<Derived> derived;
 };
@@ -191,10 +183,12 @@ WeightCopies::WeightCopies() : copies_(std::make_unique<Copies>()) {}
 WeightCopies::~WeightCopies() = default;
 
 std::pair<at::Tensor, std::shared_ptr<WeightCopies>> WeightCopies::derived(const at::Tensor& weight,
-                                                                           const std::function<at::Tensor()>& make) {
+                                                                           const std::function<at::Tensor()>& make,
+                                                                           const at::Tensor& factor) {
   auto& kept = copies_->derived;
   if (!kept) kept = std::make_unique<Copies::Derived>();
-  if (!kept->version.is(weight)) {
+  const bool same = kept->version.is(weight), same_factor = !factor.defined() || kept->of_factor.is(factor);
+  if (!same || !same_factor) {
     at::NoGradGuard off;
     if (kept->weight.defined())
       kept->weight.copy_(make());  // in its place: its own copies know it by that and by the number of its changes
@@ -377,14 +371,19 @@ at::Tensor product_by_tiles(const at::Tensor& image, const at::Tensor& weight, c
   return cut(y, given.outputs);
 }
 
-at::Tensor input_slope_by_tiles(const at::Tensor& given_slope, const at::Tensor& weight, const Shape& given,
-                                WeightCopies* copies) {
+at::Tensor input_slope_by_tiles(const at::Tensor& given_slope, const at::Tensor& weight, const Finish& finish,
+                                const Shape& given, WeightCopies* copies) {
   std::vector<TileMatrix> own;
   const Shape shape = filled(given);
   const at::Tensor slope = filled(given_slope, shape.outputs);
   const at::Tensor of_x = empty_image(shape.samples, shape.inputs, shape.height, shape.width, slope);
   const auto& matrices = arranged_tiles(weight, shape, copies, own);
   const std::vector<Class> classes = classes_of(shape, weight);
+  at::Tensor full_bias;
+  if (finish.bias.defined())
+    full_bias = at::constant_pad_nd(finish.bias.to(at::kFloat), {0, shape.inputs - given.inputs}).contiguous();
+  const float* const bias = full_bias.defined() ? full_bias.data_ptr<float>() : nullptr;
+  const auto bend = static_cast<float>(finish.negative_slope);
   std::vector<TileProduct> products;
   for (size_t i = 0; i < classes.size(); ++i) {
     const Class& c = classes[i];
@@ -399,7 +398,7 @@ at::Tensor input_slope_by_tiles(const at::Tensor& given_slope, const at::Tensor&
     if (c.taps.empty())
       of_x.slice(2, c.y, shape.height, shape.stride).slice(3, c.x, shape.width, shape.stride).zero_();
     else if (rows.rows() > 0)
-      products.push_back({rows, matrices[i], {halves(of_x), size_of(of_x), nullptr, 1, c.y, c.x, shape.stride}});
+      products.push_back({rows, matrices[i], {halves(of_x), size_of(of_x), bias, bend, c.y, c.x, shape.stride}});
   }
   if (!products.empty()) tile_products(products);
   return cut(of_x, given.inputs);
@@ -451,18 +450,21 @@ at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight
 }
 
 at::Tensor convolution_input_slope(const at::Tensor& given, const at::Tensor& weight, int64_t height, int64_t width,
-                                   const Strides& s, WeightCopies* copies) {
+                                   const Strides& s, WeightCopies* copies, const Finish& finish) {
   if (is_too_new(given))
-    return convolution_input_slope(given.to(at::kFloat), weight, height, width, s, copies).to(at::kBFloat16);
+    return convolution_input_slope(given.to(at::kFloat), weight, height, width, s, copies, finish).to(at::kBFloat16);
   const at::Tensor slope = channels_last(given);
   const Shape shape = shape_of(kInputSlope, slope, height, width, weight, s, false);
-  if (by_tiles(shape)) return input_slope_by_tiles(slope, weight, shape, copies);
+  // Where a stride leaves pixels out, no product ends there.
+  if (by_tiles(shape) && (shape.stride <= shape.kernel_height || !finish.bias.defined()))
+    return input_slope_by_tiles(slope, weight, finish, shape, copies);
   const at::Tensor of_x = empty_image(shape.samples, shape.inputs, height, width, slope);
   const Kernel& kernel = kernel_for(shape);
   kernel.primitive.execute(stream(), {{DNNL_ARG_DIFF_DST, at_data(kernel.y, slope)},
                                       {DNNL_ARG_WEIGHTS, arranged(weight, shape, kernel.weight, copies)},
                                       {DNNL_ARG_DIFF_SRC, at_data(kernel.x, of_x)}});
-  return of_x;
+  if (finish.bias.defined()) of_x.add_(finish.bias.to(of_x.scalar_type()).view({1, -1, 1, 1}));
+  return finish.negative_slope == 1 ? of_x : leaky(of_x, finish.negative_slope);
 }
 
 at::Tensor convolution_weight_slope(const at::Tensor& given, const at::Tensor& image, const at::Tensor& weight,

@@ -24,14 +24,16 @@ class WeightCopies {
   Copies& copies() { return *copies_; }
 
   /// What `make` makes of this weight, anew only when the weight has changed, and the copies of that.
+  /// factor: another tensor that it is made of, or undefined.
   std::pair<at::Tensor, std::shared_ptr<WeightCopies>> derived(const at::Tensor& weight,
-                                                               const std::function<at::Tensor()>& make);
+                                                               const std::function<at::Tensor()>& make,
+                                                               const at::Tensor& factor = {});
 
  private:
   std::unique_ptr<Copies> copies_;
 };
 
-/// What follows a convolution at once: its bias [outputs], or undefined, and leaky(., negative_slope); 1: nothing.
+/// What follows a convolution at once: its bias [channels], or undefined, and leaky(., negative_slope); 1: nothing.
 struct Finish {
   at::Tensor bias;
   double negative_slope = 1;
@@ -43,9 +45,9 @@ struct Finish {
 /// weight, or nullptr. Not recorded for differentiation.
 at::Tensor convolution_product(const at::Tensor& x, const at::Tensor& weight, const Finish& finish, const Strides& s,
                                WeightCopies* copies);
-/// slope: [N, O, h, w]; returns [N, I, height, width].
+/// slope: [N, O, h, w]; returns [N, I, height, width]. finish: of a transposed convolution, bias [I].
 at::Tensor convolution_input_slope(const at::Tensor& slope, const at::Tensor& weight, int64_t height, int64_t width,
-                                   const Strides& s, WeightCopies* copies);
+                                   const Strides& s, WeightCopies* copies, const Finish& finish = {});
 /// slope: [N, O, h, w], x: [N, I, H, W]; returns float32 of the shape and order of `weight`.
 at::Tensor convolution_weight_slope(const at::Tensor& slope, const at::Tensor& x, const at::Tensor& weight,
                                     const Strides& s);

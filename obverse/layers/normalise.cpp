@@ -169,6 +169,7 @@ Plan make_plan(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bi
       mean[c] += static_cast<float>(how.momentum * (plan.mean[c] - mean[c]));
       variance[c] += static_cast<float>(how.momentum * (var[c] * count / std::max(1.0, count - 1) - variance[c]));
     }
+    for (const at::Tensor& moved : {how.running_mean, how.running_var}) moved.unsafeGetTensorImpl()->bump_version();
   }
   const at::Tensor g = gain.contiguous(), b = bias.contiguous();
   const float *gains = g.data_ptr<float>(), *biases = b.data_ptr<float>();

@@ -114,9 +114,15 @@ class DcganGenerator : public Generator {
   at::Tensor raw(const at::Tensor& z, const at::Tensor& y) override {
     at::Tensor x = project_->forward(code_->forward(z, y));
     x = x.view({-1, sizes_[0].height, sizes_[0].width, channels_[0]}).permute({0, 3, 1, 2});  // [N, C, h, w]
+    bool finished = false;  // stage i has been normalised and bent by the layer before
     for (size_t i = 0; i < channels_.size(); ++i) {
-      x = norms_.empty() ? activation_.apply(x) : norms_[i]->forward(x, y, activation_);
-      if (i < ups_.size()) x = ups_[i]->forward(x);
+      if (!finished) x = norms_.empty() ? activation_.apply(x) : norms_[i]->forward(x, y, activation_);
+      if (i == ups_.size()) break;
+      const auto next = i + 1 < norms_.size() && ups_[i]->takes_finish() && activation_.negative_slope
+                            ? norms_[i + 1]->fixed()
+                            : std::nullopt;
+      finished = next.has_value();
+      x = finished ? ups_[i]->forward(x, *next, *activation_.negative_slope) : ups_[i]->forward(x);
     }
     return full_precision(out_ ? out_->forward(x) : x);
   }

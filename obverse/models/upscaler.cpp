@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "obverse/core/error.h"
 #include "obverse/layers/resample.h"
 
 namespace obverse {
@@ -16,6 +17,10 @@ class Transposed : public Upscaler {
     conv_ = child("conv", std::make_shared<TransposedConv2d>(inputs, outputs, rng, ConvOptions{o, kernel, 2, 1, 1}));
   }
   at::Tensor forward(const at::Tensor& x) override { return conv_->forward(x, height_, width_); }
+  at::Tensor forward(const at::Tensor& x, const Affine& after, double negative_slope) override {
+    return conv_->forward(x, height_, width_, after, negative_slope);
+  }
+  bool takes_finish() const override { return true; }
 
  private:
   int64_t height_, width_;
@@ -66,6 +71,10 @@ UpscalerRow row(std::string name, std::string source) {
 }
 
 }  // namespace
+
+at::Tensor Upscaler::forward(const at::Tensor&, const Affine&, double) {
+  fail("this way of doubling an image's size takes no normalisation");
+}
 
 const std::vector<UpscalerRow>& upscaler_table() {
   static const std::vector<UpscalerRow> table = {

@@ -8,6 +8,9 @@ namespace obverse {
 class Upscaler : public Module {
  public:
   virtual at::Tensor forward(const at::Tensor& x) = 0;  // [N, inputs, h, w] -> [N, outputs, height, width]
+  /// And a fixed normalisation and (leaky) ReLU after it, where that can be one operation: see takes_finish.
+  virtual at::Tensor forward(const at::Tensor& x, const Affine& after, double negative_slope);
+  virtual bool takes_finish() const { return false; }
 };
 
 struct UpscalerRow {

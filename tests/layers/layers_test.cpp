@@ -105,7 +105,7 @@ TEST(Convolution, AndItsAdjointAgreeWithTheEngineAndDifferentiateTwice) {
       const at::Tensor of_image = both.slice(0, 0, 1).expand({c.inputs}) * c.inputs;
       return at::cat(
           {out.tanh().flatten().slice(0, 0, 5),
-           transposed_convolution(out, weight, of_image, {c.size, c.size}, c.strides).tanh().flatten().slice(0, 0, 5)});
+           transposed_convolution(out, weight, {of_image}, {c.size, c.size}, c.strides).tanh().flatten().slice(0, 0, 5)});
     };
     expect_derivative(f, normal64({11}, 5));
     expect_second_derivative(f, normal64({11}, 5), 1e-6);

@@ -341,6 +341,37 @@ TEST(Dcgan, RefusesMoreStagesThanTheImageHas) {
   EXPECT_THAT(refusal<Discriminator>({"dcgan", "channels = []"}, images(1, 8)), HasSubstr("`channels`"));
 }
 
+// In use, a normalisation is part of the convolution before it, whoever moves its statistics and weights.
+TEST(Dcgan, InUseComputesWhatItsLayersDoOneByOne) {
+  for (const NetworkShape& shape : {images(1, 28), images(3, 32), images(1, 28, 3)})
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+      Rng rng(1);
+      const auto g = make<Generator>({"dcgan", "channels = [64, 48, 32]\ninit_std = 0"}, shape);
+      g->set_placement({at::kCPU, type, at::MemoryFormat::ChannelsLast});
+      const at::Tensor z = rng.normal({kBatch, 16});
+      const at::Tensor y = shape.classes > 0 ? at::arange(kBatch, at::kLong) % shape.classes : at::Tensor();
+      for (int round = 0; round < 2; ++round) {
+        g->train(true), g->track(true);
+        g->forward(3 * rng.normal({16, 16}), y.defined() ? y.repeat({4}) : y);  // moves the statistics
+        g->train(false), g->track(false);
+        without_grad([&] {
+          for (const auto& [name, p] : g->parameters()) p.add_(rng.normal(p.sizes()) * p.abs().mean() / 4);
+          return 0;
+        });
+        g->set_requires_grad(true);
+        const at::Tensor apart = g->forward(z, y).detach();
+        g->set_requires_grad(false);
+        const at::Tensor point = z.clone().requires_grad_(), with_slope = g->forward(point, y);
+        const at::Tensor in_use = without_grad([&] { return g->forward(z, y); });
+        const double tolerance = type == at::kFloat ? 1e-5 : 0.03;
+        EXPECT_GT(apart.std().item<double>(), 0.01);
+        EXPECT_LT(relative_error(in_use, apart), tolerance);
+        EXPECT_LT(relative_error(with_slope.detach(), apart), tolerance);
+        EXPECT_GT(gradient(with_slope.square().sum(), point).norm().item<double>(), 0);
+      }
+    }
+}
+
 TEST(R3gan, RefusesSizesThatItsStagesDoNotHalve) {
   EXPECT_THAT(refusal<Generator>({"r3gan", "channels = [16, 16, 16, 16]"}, images(1, 28)),
               HasSubstr("4 stages need image sizes that 8 divides, the data are 28x28"));
