@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Trains the 2-D mixtures' recipes on several seeds, a trial a core at a time, and writes docs/results/mixtures.json.
+"""Trains the 2-D mixtures' recipes on several seeds and writes docs/results/mixtures.json. A trial has the machine to itself, or its
+share of the cores where several jobs run at a time.
 
-usage: bench/mixtures.py [--seeds 10] [--recipes ring,grid] [--jobs 2]   (build/release/obverse must be there)
+usage: bench/mixtures.py [--seeds 10] [--recipes ring,grid] [--jobs 1]   (build/release/obverse must be there)
 
 A trial's modes, high-quality share and reverse KL are those of 2,500 samples, as published; its modes' own spreads are
 of 25,000, where a spread is known to 2 %.
@@ -21,8 +22,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAM = f"{ROOT}/build/release/obverse"
 
 
-def run_program(*words):
-    environment = dict(os.environ, OMP_NUM_THREADS="1")
+def run_program(threads, *words):
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
     return subprocess.run([PROGRAM, *words], check=True, capture_output=True, text=True, env=environment).stdout
 
 
@@ -33,12 +34,12 @@ def last_figures(run, samples):
     return {line["label"][key].replace(" ", "_"): value for key, value in line["results"].items()}
 
 
-def trial(recipe, seed, folder):
+def trial(recipe, seed, folder, threads):
     started = time.time()
-    run = run_program("train", f"{ROOT}/recipes/{recipe}.toml", "--seed", str(seed), "--out", f"{folder}/{recipe}-{seed}",
+    run = run_program(threads, "train", f"{ROOT}/recipes/{recipe}.toml", "--seed", str(seed), "--out", f"{folder}/{recipe}-{seed}",
                       "--quiet").splitlines()[-1]
     seconds = time.time() - started
-    run_program("eval", run, "--metrics", "modes", "--samples", "25000")
+    run_program(threads, "eval", run, "--metrics", "modes", "--samples", "25000")
     figures, many = last_figures(run, "2500"), last_figures(run, "25k")
     for key in ("narrowest_std_ratio", "widest_std_ratio"):
         figures[key] = many[key]
@@ -61,7 +62,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--recipes", default="ring,grid")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     path = f"{ROOT}/docs/results/mixtures.json"
     results = {}
@@ -69,11 +70,12 @@ def main():
         with open(path) as f:
             results = json.load(f)
     folder = tempfile.mkdtemp()
+    threads = max(1, os.cpu_count() // arguments.jobs)
     try:
         for recipe in arguments.recipes.split(","):
             with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-                trials = list(pool.map(lambda seed: trial(recipe, seed, folder), range(arguments.seeds)))
-            results[recipe] = {"summary": summary(trials), "trials": trials}
+                trials = list(pool.map(lambda seed: trial(recipe, seed, folder, threads), range(arguments.seeds)))
+            results[recipe] = {"threads": threads, "summary": summary(trials), "trials": trials}
     finally:
         shutil.rmtree(folder)
     with open(path, "w") as f:
