@@ -3,8 +3,10 @@
 namespace obverse {
 
 void setup_data(CLI::App& app);
+void setup_explain(CLI::App& app);
 void setup_train(CLI::App& app);
 void setup_sample(CLI::App& app);
+void setup_translate(CLI::App& app);
 void setup_eval(CLI::App& app);
 void setup_compare(CLI::App& app);
 void setup_likelihood(CLI::App& app);
@@ -18,8 +20,10 @@ void setup_completion(CLI::App& app);
 const std::vector<Command>& command_table() {
   static const std::vector<Command> table = {
       {"data", "look at, check and convert data sets", setup_data},
+      {"explain", "show a recipe's networks layer by layer, its losses as formulas, its schedules", setup_explain},
       {"train", "train a recipe's model", setup_train},
       {"sample", "make samples from a trained model", setup_sample},
+      {"translate", "make pictures of one kind into the other, by a trained translator", setup_translate},
       {"eval", "measure a model's samples, or any two sets of them", setup_eval},
       {"compare", "put the figures of several runs side by side, with what is significant", setup_compare},
       {"likelihood", "bound the log-likelihood of data under a decoder, by annealed importance sampling",

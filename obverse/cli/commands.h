@@ -16,8 +16,8 @@ struct Command {
   void (*setup)(CLI::App& app);
 };
 
-/// data, train, sample, eval, compare, likelihood, features, invert, posterior, report, list, completion: one file each,
-/// `cli/<name>.cpp`.
+/// data, explain, train, sample, translate, eval, compare, likelihood, features, invert, posterior, report, list,
+/// completion: one file each, `cli/<name>.cpp`.
 const std::vector<Command>& command_table();
 
 }  // namespace obverse

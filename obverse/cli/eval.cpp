@@ -83,6 +83,8 @@ void measure_model(const EvalCommand& c) {
   }
   if (c.size > 0) options.size = c.size;
   LatentModel& model = *loaded.model;
+  if (model.translates() && (!c.options.metrics.empty() || c.model_metrics.empty()))
+    fail("{}: translates images, it makes none to measure: use --metrics translation", c.model);
   const SampleSource fake = [&](int64_t n, Rng& rng) { return sample(model, n, rng); };
   MetricLine line;
   line.model = model.name;

@@ -11,6 +11,7 @@
 #include "obverse/games/recipe.h"
 #include "obverse/infer/invert.h"
 #include "obverse/infer/model_metrics.h"
+#include "obverse/layers/augment.h"
 #include "obverse/losses/adversarial.h"
 #include "obverse/losses/likelihoods.h"
 #include "obverse/losses/penalties.h"
@@ -18,6 +19,7 @@
 #include "obverse/models/flow.h"
 #include "obverse/models/networks.h"
 #include "obverse/models/prior.h"
+#include "obverse/models/translators.h"
 #include "obverse/train/update_rules.h"
 
 namespace obverse {
@@ -70,6 +72,10 @@ const std::vector<Listing>& listings() {
       {"flows", "kinds of [flow]", rows_of(flow_table)},
       {"losses", "values of game.loss", rows_of(adversarial_table)},
       {"penalties", "tables under [game]", rows_of(penalty_table)},
+      {"translators", "kinds of [generator] where game.kind is cyclegan", rows_of(translator_table)},
+      {"patch-discriminators", "kinds of [discriminator] where game.kind is cyclegan",
+       rows_of(patch_discriminator_table)},
+      {"augmentations", "values of game.augment", rows_of(augment_table)},
       {"likelihoods", "values of game.likelihood", rows_of(likelihood_table)},
       {"priors", "values of game.prior", rows_of(prior_table)},
       {"updates", "values of train.update", rows_of(update_table)},

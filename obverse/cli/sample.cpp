@@ -67,9 +67,11 @@ at::Tensor choose_labels(const LatentModel& model, const std::string& wanted, in
 void run_sample(const SampleCommand& c) {
   LoadedModel loaded = load_model(c.model);
   LatentModel& model = *loaded.model;
+  if (model.translates()) fail("{}: translates images, it makes none: use obverse translate", c.model);
   const std::vector<uint64_t> seeds = parse_seeds(c.seeds);
   const auto n = static_cast<int64_t>(seeds.size());
-  const at::Tensor x = decode_all(model, latents_for_seeds(model, seeds, c.trunc), choose_labels(model, c.label, n));
+  const double scale = model.truncate(c.trunc) ? 1 : c.trunc;
+  const at::Tensor x = decode_all(model, latents_for_seeds(model, seeds, scale), choose_labels(model, c.label, n));
   if (model.domain().kind == Domain::Kind::points) {
     const std::string path = c.out.empty() ? "samples.npz" : c.out;
     write_npz(path, {{"arr_0", x}});
@@ -98,7 +100,8 @@ void setup_sample(CLI::App& app) {
   auto c = std::make_shared<SampleCommand>();
   app.add_option("model", c->model, "model file or run folder")->required();
   app.add_option("--seeds", c->seeds, "list and ranges of seeds")->capture_default_str();
-  app.add_option("--trunc", c->trunc, "truncation psi: scales latents towards their mean")
+  app.add_option("--trunc", c->trunc,
+                 "truncation psi: takes codes towards their mean, in w where the model has one, else in z")
       ->check(CLI::Range(0.0, 10.0))
       ->capture_default_str();
   app.add_option("--class", c->label, "class of all samples, by name or number; else classes in turn");

@@ -20,13 +20,22 @@ static void cut_into_cells(const at::Tensor& samples, const at::Tensor& rows, in
   cut_into_cells(samples, sorted.slice(0, cut), count - left, cells);
 }
 
-BatchStream::BatchStream(std::shared_ptr<const Dataset> data, int64_t batch, Rng rng, bool even)
-    : data_(std::move(data)), batch_(batch), rng_(std::move(rng)) {
+BatchStream::BatchStream(std::shared_ptr<const Dataset> data, int64_t batch, Rng rng, Spread spread)
+    : data_(std::move(data)), batch_(batch), least_(data_->size()), rng_(std::move(rng)) {
   if (batch_ < 1) fail("a batch of {} samples: use at least 1", batch_);
   if (data_->size() < batch_)
     fail("{}: {} samples are fewer than a batch of {}: lower train.batch or use more data", data_->name, data_->size(),
          batch_);
-  if (even) cut_into_cells(data_->samples, at::arange(data_->size(), at::kLong), batch_, cells_);
+  if (spread == Spread::even) cut_into_cells(data_->samples, at::arange(data_->size(), at::kLong), batch_, cells_);
+  if (spread == Spread::by_class) {
+    if (!data_->labels.defined()) fail("{}: has no classes to draw from in turn", data_->name);
+    for (size_t k = 0; k < data_->domain.classes.size(); ++k)
+      cells_.push_back((data_->labels == static_cast<int64_t>(k)).nonzero().squeeze(1));
+  }
+  for (const at::Tensor& cell : cells_) least_ = std::min(least_, cell.size(0));
+  if (least_ * static_cast<int64_t>(cells_.size()) < batch_ && !cells_.empty())
+    fail("{}: its smallest class of {} samples is too small for a batch of {}: lower train.batch", data_->name, least_,
+         batch_);
   begin_epoch();
 }
 
@@ -39,7 +48,7 @@ void BatchStream::begin_epoch() {
   }
   std::vector<at::Tensor> columns;  // of each cell as many, in random order
   for (const at::Tensor& cell : cells_)
-    columns.push_back(cell.index_select(0, rng_.permutation(cell.size(0))).slice(0, 0, data_->size() / batch_));
+    columns.push_back(cell.index_select(0, rng_.permutation(cell.size(0))).slice(0, 0, least_));
   order_ = at::stack(columns, 1).flatten();
 }
 

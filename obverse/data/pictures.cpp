@@ -141,6 +141,19 @@ void label_from_folders(const std::set<std::string>& folders, const std::string&
   }
 }
 
+// trainA, trainB, testA, testB of CycleGAN's data: two classes, A and B, with a split of their own.
+bool list_unpaired(const std::vector<std::string>& names, const std::string& root, const std::string& split,
+                   PictureList& list) {
+  for (const char* folder : {"trainA/", "trainB/", "testA/", "testB/"})
+    if (!has_picture(names_under(names, root + folder))) return false;
+  list.own_split = true;
+  list.classes = {"A", "B"};
+  for (int64_t label = 0; label < 2; ++label)
+    for (const std::string& name : names_under(names, root + split + list.classes[static_cast<size_t>(label)] + "/"))
+      if (is_picture(name)) list.names.push_back(name), list.labels.push_back(label);
+  return true;
+}
+
 }  // namespace
 
 Tree open_folder(const std::string& path) {
@@ -180,6 +193,7 @@ PictureList list_pictures(const Tree& tree, const std::string& split) {
   PictureList list;
   std::string root = common_root(tree.names);
   std::vector<std::string> names = tree.names;
+  if (list_unpaired(names, root, split, list)) return list;
   const auto train = names_under(names, root + "train/"), test = names_under(names, root + "test/");
   std::set<std::string> folders;
   if (has_picture(train) && has_picture(test)) {

@@ -29,7 +29,8 @@ struct PictureList {
 };
 
 /// Labels are those of dataset.json (StyleGAN: {"labels": [["00000/img00000000.png", 3], ...]}), or else the top
-/// folders in alphabetical order. A folder that holds everything is looked through. split: "train" or "test".
+/// folders in alphabetical order; trainA, trainB, testA and testB are two classes, A and B, with splits. A folder that
+/// holds everything is looked through. split: "train" or "test".
 PictureList list_pictures(const Tree& tree, const std::string& split);
 
 }  // namespace obverse

@@ -10,7 +10,7 @@ namespace obverse {
 void AdversarialAutoencoderOptions::describe(Fields& f) {
   AutoencoderOptions::describe(f);
   f.table("game", [&] {
-    f("loss", loss, "adversarial loss", names(adversarial_table()));
+    f("loss", loss, "adversarial loss", logit_losses());
     f("stochastic", stochastic, "the encoder gives a Gaussian over codes, not one code");
     f("adversarial_weight", adversarial_weight, "of the discriminator's say against the squared error of pixels",
       kNotNegative);

@@ -14,7 +14,7 @@ namespace obverse {
 void BiganOptions::describe(Fields& f) {
   AutoencoderOptions::describe(f);
   f.table("game", [&] {
-    f("loss", loss, "adversarial loss", names(adversarial_table()));
+    f("loss", loss, "adversarial loss", logit_losses());
     f("prior", prior, "of codes", names(prior_table()));
     f("stochastic", stochastic, "the encoder gives a Gaussian over codes (ALI), not one code (BiGAN)");
     f("critic_steps", critic_steps, "discriminator steps a step of generator and encoder", {1, 1000});
@@ -22,6 +22,10 @@ void BiganOptions::describe(Fields& f) {
     f("r2", r2, "gamma of the zero-centred penalty on pairs (G(z), z); 0: off", kNotNegative);
     f("cycle_image", cycle_image, "weight of the distance of G(E(x)) to x; 0: off", kNotNegative);
     f("cycle_latent", cycle_latent, "weight of the distance of E(G(z)) to z; 0: off", kNotNegative);
+    f("adversarial_encoder", adversarial_encoder,
+      "the encoder learns from the discriminator too; false: from the cycle terms alone (VEEGAN)");
+    if (!adversarial_encoder && cycle_latent == 0 && cycle_image == 0)
+      f.problem("adversarial_encoder", "the encoder has nothing to learn from: set cycle_latent, or true");
     if (stochastic && prior != "normal")
       f.problem("prior", "a stochastic encoder is Gaussian: use prior = \"normal\", or stochastic = false");
   });
@@ -55,6 +59,24 @@ Terms Bigan::loss(const Phase& phase, Round& round) {
   return generator_loss(pairs, real_logits, fake_logits);
 }
 
+// The row's formulas, with pairs in place of samples.
+std::vector<std::pair<std::string, std::string>> Bigan::formulas(const Phase& phase) {
+  const std::string pairs = "; D(x) is D(x, E(x)), D(G(z)) is D(G(z), z)";
+  std::vector<std::pair<std::string, std::string>> lines;
+  if (phase.player == "discriminator") {
+    lines = {{"main", loss_.discriminator_formula + pairs}};
+    if (options_.r1.from > 0) lines.emplace_back("r1", "r1 / 2 E |grad D(x, E(x))|^2");
+    if (options_.r2.from > 0) lines.emplace_back("r2", "r2 / 2 E |grad D(G(z), z)|^2");
+    return lines;
+  }
+  lines = {{"main", loss_.generator_formula + pairs + (loss_.generator_needs_real ? "" : "; and with both swapped")}};
+  if (options_.cycle_image > 0) lines.emplace_back("cycle_image", "cycle_image E |G(E(x)) - x|^2 / n");
+  if (options_.cycle_latent > 0)
+    lines.emplace_back("cycle_latent", options_.stochastic ? "cycle_latent E -log q(z | G(z)) / d"
+                                                           : "cycle_latent E |E(G(z)) - z|^2 / d");
+  return lines;
+}
+
 Bigan::Pairs Bigan::make_pairs(Round& round) const {
   Pairs pairs;
   pairs.real = round.next_batch();                                     // [N, ...], [N]
@@ -67,13 +89,14 @@ Bigan::Pairs Bigan::make_pairs(Round& round) const {
 
 // Logits [N] of the two kinds of pairs; in one pass unless a logit depends on its whole batch.
 void Bigan::judge(const Pairs& p, at::Tensor& real_logits, at::Tensor& fake_logits) const {
+  const at::Tensor z_real = options_.adversarial_encoder ? p.z_real : p.z_real.detach();
   if (discriminator_->mixes_samples()) {
-    real_logits = discriminator_->forward(p.real.x, p.z_real, p.real.y);
+    real_logits = discriminator_->forward(p.real.x, z_real, p.real.y);
     fake_logits = discriminator_->forward(p.x_fake, p.z, p.real.y);
     return;
   }
   const at::Tensor y = p.real.y.defined() ? p.real.y.repeat({2}) : p.real.y;
-  const auto logits = discriminator_->forward(at::cat({p.real.x, p.x_fake}), at::cat({p.z_real, p.z}), y).chunk(2);
+  const auto logits = discriminator_->forward(at::cat({p.real.x, p.x_fake}), at::cat({z_real, p.z}), y).chunk(2);
   real_logits = logits[0];
   fake_logits = logits[1];
 }

@@ -13,10 +13,19 @@ struct BiganOptions : AutoencoderOptions {
   int64_t critic_steps = 1;
   Schedule r1 = 0.0, r2 = 0.0;
   double cycle_image = 0, cycle_latent = 0;
+  bool adversarial_encoder = true;
   Choice<NetworkRow<JointDiscriminator>> discriminator{joint_discriminator_table(), "dcgan"};
   OptimiserOptions discriminator_optimiser;
   void describe(Fields& f) override;
   GeneratorParts generator_parts() const override { return {z_dim, prior, conditional, generator, {}}; }
+};
+
+/// Those of a recipe of kind "veegan".
+struct VeeganOptions : BiganOptions {
+  VeeganOptions() {
+    cycle_latent = 1;
+    adversarial_encoder = false;
+  }
 };
 
 /// Adversarially learned inference: a joint discriminator tells pairs (x, E(x)) from pairs (G(z), z); generator and
@@ -25,12 +34,16 @@ struct BiganOptions : AutoencoderOptions {
 /// penalties (Mescheder 2018) are taken of the joint input, E(x) and G(z) detached; the cycle terms are those of ALICE
 /// (Li 2017):
 ///   image:  ||G(E(x)) - x||^2 / n        latent:  ||E(G(z)) - z||^2 / d, or -log q(z | G(z)) / d when stochastic.
+/// Where the encoder is not adversarial it learns from cycle terms alone. With the latent one it is then VEEGAN's
+/// reconstructor (Srivastava 2017, algorithm 1): it takes every mode of the data to some code, and where G has dropped
+/// a mode, pairs of it with their codes give G away.
 class Bigan : public Game {
  public:
   Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed);
   std::vector<Player>& players() override { return players_; }
   std::vector<Phase> phases() override;
   Terms loss(const Phase& phase, Round& round) override;
+  std::vector<std::pair<std::string, std::string>> formulas(const Phase& phase) override;
   /// Both main phases together share one forward pass, unless penalties are on.
   std::vector<Terms> gradients(const std::vector<Phase>& phases, Round& round) override;
   std::unique_ptr<LatentModel> model() override { return std::make_unique<NetworkModel>(networks_); }

@@ -71,6 +71,9 @@ class Game {
   /// Named scalar terms; their sum is minimised by the phase's player.
   virtual Terms loss(const Phase& phase, Round& round) = 0;
 
+  /// What the phase's player minimises, term by term as a paper writes it: for people.
+  virtual std::vector<std::pair<std::string, std::string>> formulas(const Phase&) { return {}; }
+
   /// Adds the gradients of these phases to the parameters of their players. Default: one backward a phase, every other
   /// player frozen, statistics moved by "main" phases only. Games whose players share a forward pass override it.
   /// Returns the terms by phase, in order.
@@ -93,6 +96,9 @@ class Game {
 
   /// Real batches that a round shows; images seen are counted by it.
   virtual int64_t batches_per_round() { return 1; }
+
+  /// Whether batches are to hold as many samples of each class as their size allows.
+  virtual bool batches_by_class() const { return false; }
 
   /// State beside parameters and buffers that a checkpoint needs: pools, adaptive strengths. Tensors are restored in
   /// place.

@@ -35,6 +35,11 @@ class NetworkModel : public LatentModel {
   at::Tensor decode(const at::Tensor& code, const at::Tensor& y) override {
     return networks_.generator->forward(code, y);
   }
+  bool truncate(double psi) override {
+    const auto styles = std::dynamic_pointer_cast<StyleGenerator>(networks_.generator);
+    if (styles) styles->truncation = psi;
+    return styles != nullptr;
+  }
   bool can_encode() const override { return networks_.encoder != nullptr; }
   CodeDistribution infer(const at::Tensor& x, const at::Tensor& y) override {
     return can_encode() ? networks_.infer(x, y) : LatentModel::infer(x, y);

@@ -1,5 +1,6 @@
 #include "obverse/games/adversarial_autoencoder.h"
 #include "obverse/games/bigan.h"
+#include "obverse/games/cyclegan.h"
 #include "obverse/games/encoder.h"
 #include "obverse/games/flow.h"
 #include "obverse/games/gan.h"
@@ -26,6 +27,10 @@ const std::vector<GameRow>& game_table() {
        build_kind<Gan, GanOptions>},
       {"bigan", "Donahue 2017 (BiGAN), Dumoulin 2017 (ALI): generator and encoder against a joint discriminator",
        default_options<BiganOptions>, build_kind<Bigan, BiganOptions>},
+      {"veegan", "Srivastava 2017: a bigan whose encoder only reconstructs codes, against dropped modes",
+       default_options<VeeganOptions>, build_kind<Bigan, VeeganOptions>},
+      {"cyclegan", "Zhu 2017: two translators between two classes of images, there and back",
+       default_options<CycleGanOptions>, build_kind<CycleGan, CycleGanOptions>},
       {"joint-regressor", "Donahue 2017: a gan with an encoder that learns z from G(z) meanwhile",
        default_options<JointRegressorOptions>, build_kind<JointRegressor, JointRegressorOptions>},
       {"encoder", "Donahue 2017, Schlegl 2019: an encoder after the fact for a frozen generator",

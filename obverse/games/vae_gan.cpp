@@ -10,7 +10,7 @@ namespace obverse {
 void VaeGanOptions::describe(Fields& f) {
   AutoencoderOptions::describe(f);
   f.table("game", [&] {
-    f("loss", loss, "adversarial loss", names(adversarial_table()));
+    f("loss", loss, "adversarial loss", logit_losses());
     f("kl_weight", kl_weight, "of the KL divergence, a number of the code", kNotNegative);
     f("similarity_weight", similarity_weight, "of the distance of G(E(x)) to x in the discriminator's features",
       kNotNegative);

@@ -230,6 +230,39 @@ std::vector<Figure> measure_likelihood(const ModelComparison& c) {
   return sheet.take(start);
 }
 
+// Test samples that come in pairs, of the first class and of the second in turn: [n, ...] of each.
+std::pair<at::Tensor, at::Tensor> test_pairs(const Dataset& test) {
+  const bool even = test.labels.defined() && test.size() % 2 == 0;
+  if (!even || !at::equal(test.labels, at::arange(test.size(), at::kLong) % 2))
+    fail(
+        "{}: its test split is not of pairs, both classes in turn: translation is measured where they are, as in emoji",
+        test.name);
+  const at::Tensor x = test.head().x;
+  return {x.slice(0, 0, x.size(0), 2), x.slice(0, 1, x.size(0), 2)};
+}
+
+std::vector<Figure> measure_translation(const ModelComparison& c) {
+  const auto start = Clock::now();
+  LatentModel& model = *c.loaded.model;
+  if (!model.translates()) fail("translation: {} does not translate", model.name);
+  const auto [a, b] = test_pairs(c.test);
+  Sheet sheet("translation", "held-out pairs; the floor is the picture as it was", c);
+  for (const int64_t to : {0, 1}) {
+    const at::Tensor from = to == 0 ? b : a, wanted = to == 0 ? a : b;
+    const at::Tensor made = decode_all(model, from, at::full({from.size(0)}, to, at::kLong));
+    const auto add = [&](const char* what, const at::Tensor& value, const at::Tensor& untouched, bool higher) {
+      Figure& f =
+          sheet.add_mean(std::string(what) + " to " + model.domain().classes[static_cast<size_t>(to)], value, higher);
+      f.has_floor = true;
+      f.floor = untouched.to(at::kDouble).mean().item<double>();
+      f.n_floor = from.size(0);
+    };
+    add("mse", mean_squared_error(made, wanted), mean_squared_error(from, wanted), false);
+    add("ssim", structural_similarity(made, wanted), structural_similarity(from, wanted), true);
+  }
+  return sheet.take(start);
+}
+
 }  // namespace
 
 const std::vector<ModelMetricRow>& model_metric_table() {
@@ -237,6 +270,8 @@ const std::vector<ModelMetricRow>& model_metric_table() {
       {"inference", "reconstruction, recovery of codes, mismatch with the prior, what labels codes tell",
        measure_inference},
       {"likelihood", "log p(x) of test samples: exact for flows, Burda 2016's bound for VAEs", measure_likelihood},
+      {"translation", "of a translator: the distance to the true other picture, on held-out pairs",
+       measure_translation},
   };
   return table;
 }

@@ -33,7 +33,8 @@ struct ModelMetricRow {
 /// and the squared error; the squared MMD (cubic kernel) of codes against the prior; with labels, the accuracy of the
 /// nearest neighbour and of a linear probe on the codes and on the encoder's penultimate features, an untrained
 /// encoder's as floor; seconds a sample. likelihood: mean log p(x) of all test samples in nats, and in bits a number
-/// for images: exact or a lower bound.
+/// for images: exact or a lower bound. translation: of held-out pairs, one of each class, the squared error and SSIM of
+/// each picture's translation against the other; the floor is the picture itself.
 const std::vector<ModelMetricRow>& model_metric_table();
 
 }  // namespace obverse

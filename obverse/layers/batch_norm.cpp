@@ -5,6 +5,7 @@
 #include "obverse/core/autograd.h"
 #include "obverse/layers/linear.h"
 #include "obverse/layers/normalise.h"
+#include "obverse/layers/trace.h"
 
 namespace obverse {
 
@@ -40,6 +41,7 @@ at::Tensor BatchNorm::normalised(const at::Tensor& x, const at::Tensor& y, doubl
   const Normalisation how{running_mean_, running_var_, training(), tracking(), momentum_, kEps, negative_slope};
   const bool kernels = x.device().is_cpu() && gain.scalar_type() == at::kFloat &&
                        (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+  Trace::report(weight_, x, 2.0 * static_cast<double>(x.numel()));
   if (kernels) return normalise(x, gain, bias, how);
   if (tracking()) at::batch_norm(x.detach(), {}, {}, running_mean_, running_var_, true, momentum_, how.eps, false);
   return plain_normalise(x, gain, bias, how);

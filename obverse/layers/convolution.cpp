@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "obverse/layers/trace.h"
+
 namespace obverse {
 
 // Weights lie as activations do, channels last; otherwise every pass would begin by copying them into that order.
@@ -23,8 +25,10 @@ Conv2d::Conv2d(int64_t inputs, int64_t outputs, Rng& rng, const ConvOptions& opt
 at::Tensor Conv2d::finished(const at::Tensor& x, double negative_slope) {
   const at::Tensor y = x.to(placement().compute);
   const Finish finish{bias_, negative_slope};
-  return norm_ ? convolution(y, norm_->forward(weight_), finish, options_.strides())
-               : convolution(y, weight_, finish, options_.strides(), copies_);
+  const at::Tensor z = norm_ ? convolution(y, norm_->forward(weight_), finish, options_.strides())
+                             : convolution(y, weight_, finish, options_.strides(), copies_);
+  Trace::report(weight_, z, 2.0 * static_cast<double>(z.numel() * (weight_.numel() / weight_.size(0))));
+  return z;
 }
 
 at::Tensor Conv2d::forward(const at::Tensor& x, const Activation& activation) {
@@ -49,7 +53,8 @@ TransposedConv2d::TransposedConv2d(int64_t inputs, int64_t outputs, Rng& rng, co
 
 at::Tensor TransposedConv2d::forward(const at::Tensor& x, int64_t height, int64_t width) {
   const at::Tensor y = x.to(placement().compute), weight = norm_ ? norm_->forward(weight_) : weight_;
-  return transposed_convolution(y, weight, {bias_}, {height, width}, options_.strides(), norm_ ? nullptr : copies_);
+  return reported(
+      y, transposed_convolution(y, weight, {bias_}, {height, width}, options_.strides(), norm_ ? nullptr : copies_));
 }
 
 at::Tensor TransposedConv2d::forward(const at::Tensor& x, int64_t height, int64_t width, const Affine& after,
@@ -59,8 +64,14 @@ at::Tensor TransposedConv2d::forward(const at::Tensor& x, int64_t height, int64_
                                       : copies_->derived(
                                             weight_, [&] { return scaled(weight_); }, after.scale);
   const at::Tensor shift = bias_.defined() ? after.shift + after.scale * bias_ : after.shift;
-  return transposed_convolution(x.to(placement().compute), weight, {shift, negative_slope}, {height, width},
-                                options_.strides(), copies);
+  const at::Tensor y = x.to(placement().compute);
+  return reported(
+      y, transposed_convolution(y, weight, {shift, negative_slope}, {height, width}, options_.strides(), copies));
+}
+
+at::Tensor TransposedConv2d::reported(const at::Tensor& x, const at::Tensor& y) const {
+  Trace::report(weight_, y, 2.0 * static_cast<double>(x.numel() * (weight_.numel() / weight_.size(0))));
+  return y;
 }
 
 }  // namespace obverse

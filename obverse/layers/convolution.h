@@ -54,6 +54,8 @@ class TransposedConv2d : public Module {
   at::Tensor forward(const at::Tensor& x, int64_t height, int64_t width, const Affine& after, double negative_slope);
 
  private:
+  at::Tensor reported(const at::Tensor& x, const at::Tensor& y) const;
+
   ConvOptions options_;
   at::Tensor weight_, bias_;  // [inputs, outputs / groups, kernel, kernel], [outputs]
   std::shared_ptr<SpectralNorm> norm_;

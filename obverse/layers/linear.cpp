@@ -7,6 +7,7 @@
 #include "obverse/core/error.h"
 #include "obverse/layers/bias_unit.h"
 #include "obverse/layers/convolution.h"
+#include "obverse/layers/trace.h"
 
 namespace obverse {
 
@@ -27,11 +28,11 @@ Linear::Linear(int64_t inputs, int64_t outputs, Rng& rng, const LayerOptions& op
 at::Tensor Linear::forward(const at::Tensor& x) {
   const at::ScalarType dtype = placement().compute;
   const at::Tensor weight = norm_ ? norm_->forward(weight_) : weight_;
-  if (bias_.defined() && BiasUnit::current().defined()) {
-    const at::Tensor sums = multiplied(x.to(dtype), weight, {});
-    return sums + at::outer(BiasUnit::current(), bias_).to(dtype);
-  }
-  return multiplied(x.to(dtype), weight, bias_);
+  const bool apart = bias_.defined() && BiasUnit::current().defined();
+  at::Tensor y = multiplied(x.to(dtype), weight, apart ? at::Tensor() : bias_);
+  if (apart) y = y + at::outer(BiasUnit::current(), bias_).to(dtype);
+  Trace::report(weight_, y, 2.0 * static_cast<double>(x.size(0) * weight_.numel()));
+  return y;
 }
 
 at::Tensor Linear::multiplied(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
@@ -48,7 +49,9 @@ Embedding::Embedding(int64_t classes, int64_t width, Rng& rng, const LayerOption
 }
 
 at::Tensor Embedding::forward(const at::Tensor& y) {
-  return rows_of_classes(norm_ ? norm_->forward(weight_) : weight_, y);
+  const at::Tensor rows = rows_of_classes(norm_ ? norm_->forward(weight_) : weight_, y);
+  Trace::report(weight_, rows, 0);
+  return rows;
 }
 
 at::Tensor rows_of_classes(const at::Tensor& weight, const at::Tensor& y) {

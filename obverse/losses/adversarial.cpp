@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include "obverse/losses/f_divergences.h"
+#include "obverse/losses/mmd.h"
+
 namespace obverse {
 
 using at::relu;
@@ -19,6 +22,12 @@ static Tensor least_squares_d(const Tensor& real, const Tensor& fake) {
 }
 static Tensor least_squares_g(const Tensor&, const Tensor& fake) { return 0.5 * (fake - 1).square(); }
 
+// Labels of 1 - share in place of 1.
+static Tensor smoothed_entropy(const Tensor& real, double share) { return share * real; }
+static Tensor smoothed_squares(const Tensor& real, double share) {
+  return 0.5 * (real - 1 + share).square() - 0.5 * (real - 1).square();
+}
+
 static Tensor hinge_d(const Tensor& real, const Tensor& fake) { return relu(1 - real) + relu(1 + fake); }
 static Tensor raise_fake(const Tensor&, const Tensor& fake) { return -fake; }
 
@@ -32,21 +41,53 @@ static Tensor average_g(const Tensor& real, const Tensor& fake) { return average
 static Tensor pairing_d(const Tensor& real, const Tensor& fake) { return softplus(fake - real); }
 static Tensor pairing_g(const Tensor& real, const Tensor& fake) { return softplus(real - fake); }
 
-const std::vector<AdversarialLoss>& adversarial_table() {
-  static const std::vector<AdversarialLoss> table = {
-      {"minimax", "Goodfellow 2014, eq. 1: G minimises log(1 - D(G(z))), which saturates", cross_entropy, saturating},
-      {"non-saturating", "Goodfellow 2014, section 3: G maximises log D(G(z))", cross_entropy, non_saturating},
-      {"least-squares", "Mao 2017, eq. 2 with a = 0, b = c = 1; both losses carry its factor 1/2", least_squares_d,
-       least_squares_g, false, false, 0.5},
-      {"hinge", "Lim 2017, eq. 3-4; Miyato 2018, eq. 16-17", hinge_d, raise_fake},
-      {"wasserstein", "Arjovsky 2017, eq. 2 in its dual form; the critic must be kept Lipschitz", wasserstein_d,
-       raise_fake},
-      {"relativistic-average", "Jolicoeur-Martineau 2018, RaSGAN: both halves, means over the whole batch", average_d,
-       average_g, true, true},
-      {"relativistic-pairing", "Jolicoeur-Martineau 2018, RpGAN; Huang 2024 (R3GAN), eq. 2", pairing_d, pairing_g,
-       true},
+static Tensor mmd_d(const Tensor& real, const Tensor& fake) { return -mmd_shares(real, fake); }
+
+static std::vector<AdversarialLoss> make_table() {
+  std::vector<AdversarialLoss> table = {
+      {"minimax", "Goodfellow 2014, eq. 1: G minimises log(1 - D(G(z))), which saturates",
+       "E softplus(-D(x)) + E softplus(D(G(z)))", "-E softplus(D(G(z)))", cross_entropy, saturating, false, false, 0,
+       smoothed_entropy},
+      {"non-saturating", "Goodfellow 2014, section 3: G maximises log D(G(z))",
+       "E softplus(-D(x)) + E softplus(D(G(z)))", "E softplus(-D(G(z)))", cross_entropy, non_saturating, false, false,
+       0, smoothed_entropy},
+      {"least-squares", "Mao 2017, eq. 2 with a = 0, b = c = 1; both losses carry its factor 1/2",
+       "1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2", "1/2 E (D(G(z)) - 1)^2", least_squares_d, least_squares_g, false, false,
+       0.5, smoothed_squares},
+      {"hinge", "Lim 2017, eq. 3-4; Miyato 2018, eq. 16-17", "E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))", "-E D(G(z))",
+       hinge_d, raise_fake},
+      {"wasserstein", "Arjovsky 2017, eq. 2 in its dual form; the critic must be kept Lipschitz", "E D(G(z)) - E D(x)",
+       "-E D(G(z))", wasserstein_d, raise_fake},
+      {"relativistic-average", "Jolicoeur-Martineau 2018, RaSGAN: both halves, means over the whole batch",
+       "E softplus(mean D(G(z)) - D(x)) + E softplus(D(G(z)) - mean D(x))",
+       "E softplus(mean D(x) - D(G(z))) + E softplus(D(x) - mean D(G(z)))", average_d, average_g, true, true},
+      {"relativistic-pairing", "Jolicoeur-Martineau 2018, RpGAN; Huang 2024 (R3GAN), eq. 2",
+       "E softplus(D(G(z)) - D(x))", "E softplus(D(x) - D(G(z)))", pairing_d, pairing_g, true},
+      {"mmd", "Li 2017, Binkowski 2018: squared maximum mean discrepancy of D's features, over the whole batch",
+       "-(E k(h(x), h(x')) + E k(h(G(z)), h(G(z'))) - 2 E k(h(x), h(G(z)))), h the features of D",
+       "E k(h(x), h(x')) + E k(h(G(z)), h(G(z'))) - 2 E k(h(x), h(G(z)))", mmd_d, mmd_shares, true, true, 0, nullptr,
+       mmd_witness},
   };
+  for (size_t i = 0; i < divergence_table().size(); ++i) {
+    const DivergenceRow& row = divergence_table()[i];
+    const double undecided = row.optimal(at::zeros({1}, at::kDouble)).item<double>();
+    const std::string d = "E (" + row.conjugate_formula + ") - E (" + row.output_formula + "), v = D(G(z)) and D(x)";
+    table.push_back({"f-gan-" + row.name, row.source, d, "-E (" + row.output_formula + "), v = D(G(z))",
+                     divergence_discriminator(i), divergence_generator(i), false, false, undecided});
+  }
   return table;
+}
+
+const std::vector<AdversarialLoss>& adversarial_table() {
+  static const std::vector<AdversarialLoss> table = make_table();
+  return table;
+}
+
+std::vector<std::string> logit_losses() {
+  std::vector<std::string> result;
+  for (const AdversarialLoss& loss : adversarial_table())
+    if (!loss.witness) result.push_back(loss.name);
+  return result;
 }
 
 Tensor pair_generator_loss(const AdversarialLoss& loss, const Tensor& real, const Tensor& fake) {

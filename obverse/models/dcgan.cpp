@@ -19,13 +19,18 @@ struct GeneratorOptions : Options {
   std::string up = "transposed";
   bool full_size_stage = false;
   bool batch_norm = true;
+  std::string conditioning = "batch-norm";
   std::string activation = "relu";
   double init_std = 0.02;
   void describe(Fields& f) override {
     f("channels", channels, "of each stage, the smallest resolution first; each stage doubles the size", {1, 8192});
     f("up", up, "how a stage doubles the size", names(upscaler_table()));
     f("full_size_stage", full_size_stage, "the last stage is at full size, followed by a 3x3 convolution to the image");
-    f("batch_norm", batch_norm, "normalise every stage over the batch, with gain and bias by class when conditional");
+    f("batch_norm", batch_norm, "normalise every stage over the batch");
+    f("conditioning", conditioning,
+      "where the class enters: gain and bias of batch norm, or a learned vector beside the code (always so without "
+      "batch norm)",
+      {"batch-norm", "concatenation"});
     f("activation", activation, "after each stage", names(activation_table()));
     f("init_std", init_std, "standard deviation of initial weights; 0: He's, by fan-in", kNotNegative);
   }
@@ -49,6 +54,14 @@ struct CriticOptions : Options {
     f("global_sum", global_sum, "sum the last stage's positions to features instead of keeping them apart");
     f("activation", activation, "after each stage", names(activation_table()));
     f("init_std", init_std, "standard deviation of initial weights; 0: He's, by fan-in", kNotNegative);
+  }
+};
+
+struct DiscriminatorOptions : CriticOptions {
+  LogitHeadOptions head;
+  void describe(Fields& f) override {
+    CriticOptions::describe(f);
+    head.describe(f);
   }
 };
 
@@ -88,15 +101,15 @@ class DcganGenerator : public Generator {
     sizes_ = halved_sizes(shape, stages - (o.full_size_stage ? 1 : 0));
     std::reverse(sizes_.begin(), sizes_.end());
     const LayerOptions hidden{!o.batch_norm, weights(o.init_std, 0)}, last{true, weights(o.init_std, 1)};
-    // Without batch norm to carry the label it enters with the code.
-    const int64_t label_width = o.batch_norm ? 0 : shape.classes;
+    const bool by_norm = o.batch_norm && o.conditioning == "batch-norm";
+    const int64_t label_width = by_norm ? 0 : shape.classes;
     code_ = child("code", std::make_shared<LabelledCode>(shape.z_dim, label_width, label_width, rng));
     project_ = child("project", std::make_shared<Linear>(
                                     code_->size(), channels_[0] * sizes_[0].height * sizes_[0].width, rng, hidden));
     for (int64_t i = 0; i < stages; ++i) {
       const std::string index = std::to_string(i);
       if (o.batch_norm)
-        norms_.push_back(child("norm" + index, std::make_shared<BatchNorm>(channels_[i], shape.classes)));
+        norms_.push_back(child("norm" + index, std::make_shared<BatchNorm>(channels_[i], by_norm ? shape.classes : 0)));
       const bool to_image = i + 1 == stages;
       if (to_image && o.full_size_stage) break;
       ups_.push_back(
@@ -183,16 +196,19 @@ class Trunk : public Module {
 
 class DcganDiscriminator : public Discriminator {
  public:
-  DcganDiscriminator(const CriticOptions& o, const NetworkShape& shape, Rng& rng)
-      : mixes_samples_(o.batch_norm || o.minibatch_std),
+  DcganDiscriminator(const DiscriminatorOptions& o, const NetworkShape& shape, Rng& rng)
+      : mixes_samples_(o.batch_norm || o.minibatch_std || o.head.mixes_samples()),
         homogeneous_(!mixes_samples_ &&
                      find_row(activation_table(), "activation", o.activation).negative_slope.has_value()) {
     trunk_ = child("trunk", std::make_shared<Trunk>(o, shape, rng));
-    head_ = child("head", std::make_shared<LogitHead>(trunk_->features(), shape.classes, rng,
-                                                      LayerOptions{true, weights(o.init_std, 1), o.spectral_norm}));
+    head_ =
+        child("head", std::make_shared<LogitHead>(trunk_->features(), shape.classes, rng,
+                                                  LayerOptions{true, weights(o.init_std, 1), o.spectral_norm}, o.head));
   }
   at::Tensor features(const at::Tensor& x) override { return trunk_->forward(x); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
+  bool classifies() const override { return head_->classifies(); }
+  at::Tensor class_logits(const at::Tensor& h) override { return head_->class_logits(h); }
   bool mixes_samples() const override { return mixes_samples_; }
   bool homogeneous() const override { return homogeneous_; }
 
@@ -244,7 +260,7 @@ NetworkRow<Generator> dcgan_generator() {
   return network_row<Generator, DcganGenerator, GeneratorOptions>("dcgan", kSource);
 }
 NetworkRow<Discriminator> dcgan_discriminator() {
-  return network_row<Discriminator, DcganDiscriminator, CriticOptions>("dcgan", kSource);
+  return network_row<Discriminator, DcganDiscriminator, DiscriminatorOptions>("dcgan", kSource);
 }
 NetworkRow<Encoder> dcgan_encoder() { return network_row<Encoder, DcganEncoder, CriticOptions>("dcgan", kSource); }
 NetworkRow<JointDiscriminator> dcgan_joint_discriminator() {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "obverse/core/table.h"
+#include "obverse/layers/trace.h"
 
 namespace obverse {
 
@@ -58,6 +59,7 @@ DenseTrunk::DenseTrunk(const DenseOptions& options, int64_t inputs, Rng& rng)
 
 std::optional<DenseStack> DenseTrunk::with(const Linear& last) const {
   const at::Tensor& w = last.weight();
+  if (Trace::on()) return {};  // it wants to know of every layer
   if (!dense_ || w.scalar_type() != at::kFloat || !w.device().is_cpu()) return {};
   constexpr int64_t kSmall = 256;
   if (placement().compute != at::kFloat && widest_ > kSmall) return {};

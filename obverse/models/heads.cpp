@@ -2,17 +2,47 @@
 
 #include <ATen/ATen.h>
 
+#include "obverse/layers/bias_unit.h"
+
 namespace obverse {
 
-LogitHead::LogitHead(int64_t features, int64_t classes, Rng& rng, const LayerOptions& options) {
-  linear_ = child("linear", std::make_shared<Linear>(features, 1, rng, options));
-  if (classes > 0) projection_ = child("projection", std::make_shared<Embedding>(classes, features, rng, options));
+void LogitHeadOptions::describe(Fields& f) {
+  f("conditioning", conditioning, "how it is told the class, where the game is conditional",
+    {"projection", "concatenation", "auxiliary"});
+  f("minibatch_kernels", minibatch_kernels, "features of how close the rest of the batch is; 0: none", {0, 4096});
+  f("minibatch_numbers", minibatch_numbers, "numbers that each of these kernels compares", {1, 4096});
 }
 
-at::Tensor LogitHead::forward(const at::Tensor& h, const at::Tensor& y) {
+LogitHead::LogitHead(int64_t features, int64_t classes, Rng& rng, const LayerOptions& options,
+                     const LogitHeadOptions& head) {
+  if (classes > 0 && head.conditioning == "auxiliary")
+    classifier_ = child("classifier", std::make_shared<Linear>(features, classes, rng, options));
+  if (head.minibatch_kernels > 0) {
+    minibatch_ = child("minibatch", std::make_shared<MinibatchDiscrimination>(
+                                        features, head.minibatch_kernels, head.minibatch_numbers, options.init, rng));
+    features += head.minibatch_kernels;
+  }
+  if (classes > 0 && head.conditioning == "concatenation") {
+    label_ = child("label", std::make_shared<Embedding>(classes, features, rng, options));
+    hidden_ = child("hidden", std::make_shared<Linear>(2 * features, features, rng, options));
+  }
+  linear_ = child("linear", std::make_shared<Linear>(features, 1, rng, options));
+  if (classes > 0 && head.conditioning == "projection")
+    projection_ = child("projection", std::make_shared<Embedding>(classes, features, rng, options));
+}
+
+at::Tensor LogitHead::forward(const at::Tensor& features, const at::Tensor& y) {
+  at::Tensor h = minibatch_ ? minibatch_->forward(features) : features;
+  if (hidden_) {
+    at::Tensor label = label_->forward(y);
+    if (BiasUnit::current().defined()) label = label * BiasUnit::current().unsqueeze(1);  // it enters as biases do
+    h = at::leaky_relu(full_precision(hidden_->forward(at::cat({h, label}, 1))), 0.2);
+  }
   const at::Tensor logits = full_precision(linear_->forward(h)).squeeze(1);
   return projection_ ? logits + (projection_->forward(y) * h).sum(1) : logits;
 }
+
+at::Tensor LogitHead::class_logits(const at::Tensor& h) { return full_precision(classifier_->forward(h)); }
 
 CodeHead::CodeHead(int64_t features, int64_t z_dim, int64_t classes, Rng& rng, const LayerOptions& options) {
   linear_ = child("linear", std::make_shared<Linear>(features, z_dim, rng, options));

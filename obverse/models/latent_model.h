@@ -36,6 +36,11 @@ class LatentModel {
 
   /// code: [N, ...] of spaces()[0], y: [N] int64 or undefined; returns x [N, ...]. Weights are frozen.
   virtual at::Tensor decode(const at::Tensor& code, const at::Tensor& y) = 0;
+  /// Decodes from now on with codes taken to `psi` of the way from their mean, in a space made for it (w of StyleGAN).
+  /// False where there is none: then the latents themselves are to be scaled.
+  virtual bool truncate(double) { return false; }
+  /// Whether codes are images of the data, and decode translates them to the class y: there is no prior to draw from.
+  virtual bool translates() const { return false; }
   /// Whether decode has a gradient to descend by.
   virtual bool differentiable() const { return true; }
 

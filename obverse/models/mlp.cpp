@@ -17,6 +17,14 @@ struct MlpOptions : DenseOptions {
   }
 };
 
+struct MlpDiscriminatorOptions : MlpOptions {
+  LogitHeadOptions head;
+  void describe(Fields& f) override {
+    MlpOptions::describe(f);
+    head.describe(f);
+  }
+};
+
 struct JointMlpOptions : MlpOptions {
   PairHeadOptions pair;
   void describe(Fields& f) override {
@@ -63,31 +71,37 @@ class MlpGenerator : public Generator {
 
 class MlpDiscriminator : public Discriminator {
  public:
-  MlpDiscriminator(const MlpOptions& options, const NetworkShape& shape, Rng& rng)
-      : scale_(options.scale), labelled_(shape.classes > 0) {
+  MlpDiscriminator(const MlpDiscriminatorOptions& options, const NetworkShape& shape, Rng& rng)
+      : scale_(options.scale), mixes_in_head_(options.head.mixes_samples()) {
     trunk_ = child("trunk", std::make_shared<DenseTrunk>(options, numbers(shape.domain), rng));
-    head_ = child("head", std::make_shared<LogitHead>(trunk_->outputs(), shape.classes, rng, options.last_layer()));
+    head_ = child(
+        "head", std::make_shared<LogitHead>(trunk_->outputs(), shape.classes, rng, options.last_layer(), options.head));
   }
   at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(scaled(x))); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
+  bool classifies() const override { return head_->classifies(); }
+  at::Tensor class_logits(const at::Tensor& h) override { return head_->class_logits(h); }
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) override {
     const std::optional<DenseStack> stack = as_stack();
     return stack ? dense_stack(*stack, scaled(x)).squeeze(1) : Discriminator::forward(x, y);
   }
-  std::pair<at::Tensor, at::Tensor> forward_with_gradient(const at::Tensor& x, const at::Tensor& y) override {
+  std::pair<at::Tensor, at::Tensor> forward_with_gradient(const at::Tensor& x, const at::Tensor& y,
+                                                          at::Tensor* features_out) override {
     const std::optional<DenseStack> stack = as_stack();
-    if (!stack) return Discriminator::forward_with_gradient(x, y);
+    if (!stack || features_out) return Discriminator::forward_with_gradient(x, y, features_out);
     const auto [logits, slope] = dense_stack_with_gradient(*stack, scaled(x));
     return {logits.squeeze(1), (scale_ == 1 ? slope : slope / scale_).view(x.sizes())};
   }
-  bool mixes_samples() const override { return trunk_->mixes_samples(); }
+  bool mixes_samples() const override { return trunk_->mixes_samples() || mixes_in_head_; }
 
  private:
-  std::optional<DenseStack> as_stack() const { return labelled_ ? std::nullopt : trunk_->with(head_->linear()); }
+  std::optional<DenseStack> as_stack() const {
+    return head_->is_linear() ? trunk_->with(head_->linear()) : std::nullopt;
+  }
   at::Tensor scaled(const at::Tensor& x) const { return scale_ == 1 ? x.flatten(1) : x.flatten(1) / scale_; }
 
   double scale_;
-  bool labelled_;
+  bool mixes_in_head_;
   std::shared_ptr<DenseTrunk> trunk_;
   std::shared_ptr<LogitHead> head_;
 };
@@ -131,7 +145,7 @@ constexpr const char* kSource = "multilayer perceptron on points or flattened im
 
 NetworkRow<Generator> mlp_generator() { return network_row<Generator, MlpGenerator, MlpOptions>("mlp", kSource); }
 NetworkRow<Discriminator> mlp_discriminator() {
-  return network_row<Discriminator, MlpDiscriminator, MlpOptions>("mlp", kSource);
+  return network_row<Discriminator, MlpDiscriminator, MlpDiscriminatorOptions>("mlp", kSource);
 }
 NetworkRow<Encoder> mlp_encoder() { return network_row<Encoder, MlpEncoder, MlpOptions>("mlp", kSource); }
 NetworkRow<JointDiscriminator> mlp_joint_discriminator() {

@@ -18,6 +18,16 @@ struct NetworkShape {
   int64_t classes = 0;  // 0: unconditional
 };
 
+/// A network that starts small and grows by stages, all of which have their parameters from the start. Progressive
+/// growing, Karras 2018.
+class Growing {
+ public:
+  virtual ~Growing() = default;
+  virtual int64_t stages() const = 0;
+  /// level: the stage that is at work, 0 the coarsest; a fraction is the share to which the next has faded in.
+  virtual void grow(double level) = 0;
+};
+
 class Generator : public Module {
  public:
   /// z: [N, z_dim] float32, y: [N] int64 (undefined when unconditional); returns x [N, ...] float32 in the data's
@@ -27,6 +37,26 @@ class Generator : public Module {
   virtual at::Tensor raw(const at::Tensor& z, const at::Tensor& y) { return forward(z, y); }
   /// Whether there is one.
   virtual bool ends_in_tanh() const { return false; }
+  /// Where noise of the passes that follow comes from; null: from nowhere, it stands still. For networks with noise of
+  /// their own.
+  virtual void draw_noise_from(Rng*) {}
+  /// Data as fine as the generator now makes them: what its discriminator is to compare with. x: [N, ...].
+  virtual at::Tensor as_fine(const at::Tensor& x) const { return x; }
+};
+
+/// A generator of two parts: z is mapped to an intermediate code w, which styles every layer of the synthesis. Karras
+/// 2019.
+class StyleGenerator : public Generator {
+ public:
+  virtual int64_t layers() const = 0;                                    // that take a style
+  virtual at::Tensor map(const at::Tensor& z, const at::Tensor& y) = 0;  // [N, z_dim], [N] -> w [N, w_dim]
+  virtual at::Tensor synthesise(const at::Tensor& ws) = 0;               // [N, layers, w_dim] -> x [N, ...]
+  virtual const at::Tensor& mean_w() const = 0;                          // [w_dim]
+  /// The same w for every layer.
+  at::Tensor everywhere(const at::Tensor& w) const;
+  at::Tensor forward(const at::Tensor& z, const at::Tensor& y) override;
+  /// How far from the mean forward takes w, where it does not learn: the truncation trick. 1: as it is.
+  double truncation = 1;
 };
 
 class Discriminator : public Module {
@@ -36,8 +66,14 @@ class Discriminator : public Module {
   /// features, y: [N]; returns logits [N] float32.
   virtual at::Tensor head(const at::Tensor& features, const at::Tensor& y) = 0;
   virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y) { return head(features(x), y); }
-  /// The logits [N] and the gradient of their sum with respect to x [N, ...], both differentiable.
-  virtual std::pair<at::Tensor, at::Tensor> forward_with_gradient(const at::Tensor& x, const at::Tensor& y);
+  /// Whether it guesses classes beside judging samples: an auxiliary classifier.
+  virtual bool classifies() const { return false; }
+  /// features -> its guess as logits [N, classes] float32.
+  virtual at::Tensor class_logits(const at::Tensor& features);
+  /// The logits [N] and the gradient of their sum with respect to x [N, ...], both differentiable; the features that
+  /// led to them [N, F] go to `features_out` where it is given.
+  virtual std::pair<at::Tensor, at::Tensor> forward_with_gradient(const at::Tensor& x, const at::Tensor& y,
+                                                                  at::Tensor* features_out = nullptr);
   /// Whether it is made of convolutions, linear layers and units that bend only at 0: homogeneous of degree 1 in its
   /// input and its biases' factor together.
   virtual bool homogeneous() const { return false; }

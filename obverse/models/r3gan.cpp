@@ -32,6 +32,14 @@ struct CriticOptions : StageOptions {
   CriticOptions() : StageOptions({32, 64, 128}) {}
 };
 
+struct DiscriminatorOptions : CriticOptions {
+  LogitHeadOptions head;
+  void describe(Fields& f) override {
+    CriticOptions::describe(f);
+    head.describe(f);
+  }
+};
+
 /// The only biases of the networks are inside the blocks, before activations.
 const LayerOptions kLinear{false, Init::he(1)};
 
@@ -158,15 +166,20 @@ class Trunk : public Module {
 
 class R3ganDiscriminator : public Discriminator {
  public:
-  R3ganDiscriminator(const CriticOptions& o, const NetworkShape& shape, Rng& rng) {
+  R3ganDiscriminator(const DiscriminatorOptions& o, const NetworkShape& shape, Rng& rng)
+      : mixes_samples_(o.head.mixes_samples()) {
     trunk_ = child("trunk", std::make_shared<Trunk>(o, shape, rng));
-    head_ = child("head", std::make_shared<LogitHead>(o.channels.back(), shape.classes, rng, kLinear));
+    head_ = child("head", std::make_shared<LogitHead>(o.channels.back(), shape.classes, rng, kLinear, o.head));
   }
   at::Tensor features(const at::Tensor& x) override { return trunk_->forward(x); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
-  bool homogeneous() const override { return true; }
+  bool classifies() const override { return head_->classifies(); }
+  at::Tensor class_logits(const at::Tensor& h) override { return head_->class_logits(h); }
+  bool mixes_samples() const override { return mixes_samples_; }
+  bool homogeneous() const override { return !mixes_samples_; }
 
  private:
+  bool mixes_samples_;
   std::shared_ptr<Trunk> trunk_;
   std::shared_ptr<LogitHead> head_;
 };
@@ -193,7 +206,7 @@ NetworkRow<Generator> r3gan_generator() {
   return network_row<Generator, R3ganGenerator, GeneratorOptions>("r3gan", kSource);
 }
 NetworkRow<Discriminator> r3gan_discriminator() {
-  return network_row<Discriminator, R3ganDiscriminator, CriticOptions>("r3gan", kSource);
+  return network_row<Discriminator, R3ganDiscriminator, DiscriminatorOptions>("r3gan", kSource);
 }
 NetworkRow<Encoder> r3gan_encoder() { return network_row<Encoder, R3ganEncoder, CriticOptions>("r3gan", kSource); }
 

@@ -3,13 +3,16 @@
 namespace obverse {
 
 const std::vector<NetworkRow<Generator>>& generator_table() {
-  static const std::vector<NetworkRow<Generator>> table = {mlp_generator(), dcgan_generator(), r3gan_generator()};
+  static const std::vector<NetworkRow<Generator>> table = {
+      mlp_generator(),   dcgan_generator(),     r3gan_generator(),      sngan_generator(),
+      sagan_generator(), stylegan2_generator(), progressive_generator()};
   return table;
 }
 
 const std::vector<NetworkRow<Discriminator>>& discriminator_table() {
-  static const std::vector<NetworkRow<Discriminator>> table = {mlp_discriminator(), dcgan_discriminator(),
-                                                               r3gan_discriminator()};
+  static const std::vector<NetworkRow<Discriminator>> table = {
+      mlp_discriminator(),   dcgan_discriminator(),     r3gan_discriminator(),      sngan_discriminator(),
+      sagan_discriminator(), stylegan2_discriminator(), progressive_discriminator()};
   return table;
 }
 

@@ -18,6 +18,14 @@ NetworkRow<JointDiscriminator> dcgan_joint_discriminator();
 NetworkRow<Generator> r3gan_generator();
 NetworkRow<Discriminator> r3gan_discriminator();
 NetworkRow<Encoder> r3gan_encoder();
+NetworkRow<Generator> sngan_generator();
+NetworkRow<Generator> sagan_generator();
+NetworkRow<Discriminator> sngan_discriminator();
+NetworkRow<Discriminator> sagan_discriminator();
+NetworkRow<Generator> stylegan2_generator();
+NetworkRow<Discriminator> stylegan2_discriminator();
+NetworkRow<Generator> progressive_generator();
+NetworkRow<Discriminator> progressive_discriminator();
 
 /// The row of an architecture `Net(const NetOptions&, const NetworkShape&, Rng&)` in the role of `Role`.
 template <class Role, class Net, class NetOptions>

@@ -238,6 +238,7 @@ class Documenter : public Fields {
   }
   void operator()(std::string_view key, Schedule& value, std::string_view doc, Range) override {
     row(key, "number or schedule", schedule_text(value), doc);
+    rows.back().schedule = value;
   }
   void operator()(std::string_view key, std::vector<int64_t>& value, std::string_view doc, Range) override {
     row(key, "whole numbers", fmt::format("[{}]", fmt::join(value, ", ")), doc);
@@ -262,7 +263,7 @@ class Documenter : public Fields {
 
  private:
   void row(std::string_view key, std::string type, std::string value, std::string_view doc) {
-    rows.push_back({join_key(path_, key), std::move(type), std::move(value), std::string(doc), {}});
+    rows.push_back({join_key(path_, key), std::move(type), std::move(value), std::string(doc), {}, {}});
   }
   std::string path_;
 };

@@ -26,6 +26,7 @@ std::string write_options(Options& options);
 struct OptionDoc {
   std::string key, type, value, doc;
   std::vector<std::string> known;
+  Schedule schedule = {};  // the value, where it is one that changes
 };
 std::vector<OptionDoc> document_options(Options& options);
 

@@ -15,7 +15,7 @@ void TrainOptions::describe(Fields& f) {
   f("ema_halflife_kimg", ema_halflife_kimg, "half-life of the weights' moving average; 0: none", kNotNegative);
   f("ema_rampup", ema_rampup, "the half-life is at most this share of the images seen; 0: no ramp", kNotNegative);
   f("precision", precision, "of convolutions and linear layers", {"auto", "float32", "bfloat16"});
-  f("update", update, "how players step: plain, simultaneous or consensus");
+  f("update", update, "how players step: plain, simultaneous, optimistic, extragradient or consensus");
   f("consensus_weight", consensus_weight, "of the squared norm of all gradients (update = \"consensus\")",
     kNotNegative);
   f("monitors", monitors, "watch for divergence and collapse, and roll back");

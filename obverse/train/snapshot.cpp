@@ -30,13 +30,29 @@ SnapshotGrid::SnapshotGrid(const LatentModel& model, uint64_t seed) {
   z_ = model.spaces().front().draw(count_, rng);
 }
 
+void SnapshotGrid::translate(const Batch& real) {
+  constexpr int64_t kEach = 24;  // of either class
+  std::vector<at::Tensor> codes;
+  for (int64_t k = 0; k < 2; ++k) {
+    const at::Tensor rows = (real.y == k).nonzero().squeeze(1);
+    codes.push_back(real.x.index_select(0, rows.narrow(0, 0, std::min(kEach, rows.size(0)))));
+  }
+  y_ = at::cat({at::ones({codes[0].size(0)}, at::kLong), at::zeros({codes[1].size(0)}, at::kLong)});
+  z_ = at::cat(codes);
+  columns_ = 12;
+  shows_codes_ = true;
+}
+
 at::Tensor SnapshotGrid::draw(LatentModel& model) const {
+  if (shows_codes_)
+    return picture(model.domain(), at::stack({z_, decode_all(model, z_, y_)}, 1).flatten(0, 1), columns_);
   return picture(model.domain(), decode_all(model, z_, y_), columns_);
 }
 
 at::Tensor SnapshotGrid::draw_real(const Batch& real) const {
   const Domain domain{real.x.dim() == 4 ? Domain::Kind::image : Domain::Kind::points, {}, 0, {}};
-  if (!y_.defined()) return picture(domain, real.x.narrow(0, 0, std::min(count_, real.x.size(0))), columns_);
+  if (!y_.defined() || shows_codes_)
+    return picture(domain, real.x.narrow(0, 0, std::min(count_, real.x.size(0))), columns_);
   std::vector<at::Tensor> rows(static_cast<size_t>(count_), at::full_like(real.x[0], -1));
   for (int64_t c = 0; c < columns_; ++c) {
     const at::Tensor of_class = (real.y == c).nonzero().flatten();

@@ -8,6 +8,9 @@ namespace obverse {
 class SnapshotGrid {
  public:
   SnapshotGrid(const LatentModel& model, uint64_t seed);
+  /// For models that translate: from now on columns of images of each class in turn, each with its translation beside
+  /// it.
+  void translate(const Batch& real);
   /// uint8 [C, H, W] of the model's samples.
   at::Tensor draw(LatentModel& model) const;
   /// The same picture of real samples: x [N, ...], y [N] or undefined.
@@ -19,6 +22,7 @@ class SnapshotGrid {
  private:
   int64_t rows_ = 8, columns_ = 12, count_ = 96;
   at::Tensor z_, y_;
+  bool shows_codes_ = false;
 };
 
 /// Points [N, 2] as a picture of `side` pixels covering [-extent, extent]^2; uint8 [1, side, side].

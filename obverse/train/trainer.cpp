@@ -29,6 +29,12 @@ using Clock = std::chrono::steady_clock;
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+Spread spread_of(const Recipe& recipe, Game& game) {
+  if (!game.batches_by_class()) return recipe.train.even_batches ? Spread::even : Spread::random;
+  if (recipe.train.even_batches) fail("train.even_batches: this game takes from each class in turn: set it to false");
+  return Spread::by_class;
+}
+
 class Trainer {
  public:
   Trainer(Recipe& recipe, std::shared_ptr<const Dataset> data, const RunFolder& run, const TrainHooks& hooks,
@@ -82,17 +88,18 @@ Trainer::Trainer(Recipe& recipe, std::shared_ptr<const Dataset> data, const RunF
       game_(make_game()),
       average_(make_game()),
       averaging_(*average_, *game_),
-      stream_(data, recipe.train.batch, Rng(recipe.train.seed, "data order"), recipe.train.even_batches),
+      stream_(data, recipe.train.batch, Rng(recipe.train.seed, "data order"), spread_of(recipe, *game_)),
       rng_(recipe.train.seed, "latents"),
       total_images_(recipe.train.kimg * 1000) {
   const Placement placement = choose_placement(options_.precision);
   for (const auto& [name, module] : game_->modules()) module->set_placement(placement);
   for (const auto& [name, module] : game_->fixed_modules()) module->train(false), module->set_requires_grad(false);
   freeze(*average_, placement);
-  for (Player& player : game_->players()) optimisers_.emplace(player.name, Adam(player.parameters(), player.optimiser));
+  optimisers_ = make_optimisers(*game_, find_row(update_table(), "update rule", options_.update));
   per_round_ = options_.batch * game_->batches_per_round();
   model_ = average_->model();
   grid_ = std::make_unique<SnapshotGrid>(*model_, static_cast<uint64_t>(options_.seed));
+  if (model_->translates()) grid_->translate(data_->head(std::min<int64_t>(data_->size(), 1024)));
 }
 
 NamedTensors Trainer::tensors() {
@@ -205,7 +212,7 @@ void Trainer::take_snapshot() {
   const std::string png = encode_png(picture);
   write_file(run_.file(fmt::format("fakes{:06}.png", static_cast<int64_t>(std::floor(kimg())))), png);
   events_->image("Samples/fakes", png, picture.size(2), picture.size(1), images_, now());
-  if (data_->domain.kind == Domain::Kind::image)
+  if (data_->domain.kind == Domain::Kind::image && !model_->translates())
     write_png(run_.file("interpolations.png"), grid_->draw_interpolations(*model_));
   save_model(run_.file("model.safetensors"), recipe_, data_->domain, *average_);
   if (images_ == 0 || !game_->learns_to_generate()) return;

@@ -6,6 +6,13 @@
 
 namespace obverse {
 
+Optimisers make_optimisers(Game& game, const UpdateRule& rule) {
+  Optimisers result;
+  for (Player& player : game.players())
+    result.emplace(player.name, Adam(player.parameters(), player.optimiser, rule.optimistic));
+  return result;
+}
+
 std::vector<Phase> due_phases(Game& game, int64_t round) {
   std::vector<Phase> due;
   for (const Phase& phase : game.phases())
@@ -23,12 +30,40 @@ static void play_plain(Game& game, const std::vector<Phase>& due, Round& round, 
     }
 }
 
-// Every main phase's gradient exists before anyone steps; lazy phases follow. Games may share forward passes then.
-static void play_simultaneous(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
-                              const TrainOptions& options, const StepReport& report) {
+// Main phases, which are played together, and lazy ones, which follow as plain steps.
+static std::pair<std::vector<Phase>, std::vector<Phase>> split(const std::vector<Phase>& due) {
   std::vector<Phase> together, after;
   for (const Phase& phase : due) (phase.name == "main" ? together : after).push_back(phase);
+  return {together, after};
+}
+
+// Every main phase's gradient exists before anyone steps. Games may share forward passes then.
+static void play_simultaneous(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
+                              const TrainOptions& options, const StepReport& report) {
+  const auto [together, after] = split(due);
   const std::vector<Terms> terms = game.gradients(together, round);
+  for (size_t i = 0; i < together.size(); ++i)
+    report(together[i], terms[i], optimisers.at(together[i].player).step(round.progress));
+  play_plain(game, after, round, optimisers, options, report);
+}
+
+// Extragradient, Korpelevich 1976, with Adam as Gidel 2019, algorithm 4: all players look one step ahead together, then
+// go back and step by the gradients that they found there, on the same draws.
+static void play_extragradient(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
+                               const TrainOptions& options, const StepReport& report) {
+  const auto [together, after] = split(due);
+  round.record();
+  game.gradients(together, round);
+  std::vector<std::pair<at::Tensor, at::Tensor>> here;  // a weight, and where it is now
+  for (const Phase& phase : together)
+    for (const auto& [name, p] : optimisers.at(phase.player).parameters()) here.emplace_back(p, p.detach().clone());
+  for (const Phase& phase : together) optimisers.at(phase.player).step(round.progress);
+  round.replay();
+  const std::vector<Terms> terms = game.gradients(together, round);
+  without_grad([&] {
+    for (const auto& [p, value] : here) p.copy_(value);
+    return 0;
+  });
   for (size_t i = 0; i < together.size(); ++i)
     report(together[i], terms[i], optimisers.at(together[i].player).step(round.progress));
   play_plain(game, after, round, optimisers, options, report);
@@ -41,12 +76,10 @@ static std::vector<at::Tensor> values(const NamedTensors& named) {
 }
 
 // Consensus optimisation, Mescheder 2017, algorithm 2: every player follows its own gradient plus weight times the
-// gradient of L = 1/2 ||v||^2, v the gradients of all players at once. Main phases are simultaneous; lazy phases follow
-// as plain steps.
+// gradient of L = 1/2 ||v||^2, v the gradients of all players at once. Main phases are simultaneous.
 static void play_consensus(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
                            const TrainOptions& options, const StepReport& report) {
-  std::vector<Phase> together, after;
-  for (const Phase& phase : due) (phase.name == "main" ? together : after).push_back(phase);
+  const auto [together, after] = split(due);
   for (const auto& [name, module] : game.modules()) module->track(true);
   for (Player& p : game.players())
     for (auto& [name, module] : p.modules) module->set_requires_grad(true);
@@ -78,6 +111,9 @@ const std::vector<UpdateRule>& update_table() {
   static const std::vector<UpdateRule> table = {
       {"plain", "Goodfellow 2014, algorithm 1: players step in turn", play_plain},
       {"simultaneous", "Mescheder 2017, section 2: every gradient is taken before anyone steps", play_simultaneous},
+      {"optimistic", "Daskalakis 2018, algorithm 1: simultaneous, each step twice Adam's less the one before",
+       play_simultaneous, true},
+      {"extragradient", "Gidel 2019, algorithm 4: steps by the gradients found one step ahead", play_extragradient},
       {"consensus", "Mescheder 2017, algorithm 2: plus the gradient of all gradients' squared norm", play_consensus},
   };
   return table;

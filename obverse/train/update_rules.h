@@ -19,10 +19,14 @@ struct UpdateRule {
   std::string name, source;
   void (*play)(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
                const TrainOptions& options, const StepReport& report);
+  bool optimistic = false;  // its optimisers remember the step before
 };
 
-/// plain (phases one after the other) and consensus.
+/// plain (phases one after the other), simultaneous, optimistic, extragradient, consensus.
 const std::vector<UpdateRule>& update_table();
+
+/// An optimiser for each player, of the kind that the rule wants.
+Optimisers make_optimisers(Game& game, const UpdateRule& rule);
 
 /// The phases whose interval divides the round's number.
 std::vector<Phase> due_phases(Game& game, int64_t round);

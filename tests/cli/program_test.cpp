@@ -121,5 +121,15 @@ TEST(Program, ListsItsTablesAndCompletesThem) {
   EXPECT_THAT(shell.out, HasSubstr("complete -o filenames -F _obverse obverse"));
 }
 
+TEST(ProgramExplain, ShowsNetworksLossesAndSchedulesOfARecipe) {
+  Shell shell;
+  ASSERT_EQ(shell.run({"explain", OBVERSE_SOURCE_DIR "/recipes/ring.toml"}), 0) << shell.err;
+  EXPECT_THAT(shell.out, HasSubstr("trunk.linear0"));
+  EXPECT_THAT(shell.out, HasSubstr("E softplus(D(G(z)) - D(x))"));
+  EXPECT_THAT(shell.out, HasSubstr("gamma / 2 ||grad D||^2 on real samples"));
+  EXPECT_THAT(shell.out, HasSubstr("game.r1.weight"));
+  EXPECT_THAT(shell.out, HasSubstr("▁"));
+}
+
 }  // namespace
 }  // namespace obverse

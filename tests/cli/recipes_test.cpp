@@ -19,7 +19,7 @@ using testing::TemporaryFolder;
 
 const std::string kRecipes = OBVERSE_SOURCE_DIR "/recipes";
 
-// MNIST does not come with the system: a handful of blank digits stands in.
+// MNIST and the emoji do not come with the system: a handful of pictures stands in.
 class Recipes : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -29,6 +29,11 @@ class Recipes : public ::testing::Test {
       testing::put(data_.file("mnist/" + split + "-labels-idx1-ubyte"),
                    testing::idx(at::arange(200).remainder(10).to(at::kByte)));
     }
+    for (int64_t i = 0; i < 80; ++i)
+      for (const std::string style : {"apple", "google"})
+        testing::put(
+            data_.file("emoji/emoji-datasource-" + style + "/img/" + style + "/64/" + std::to_string(i) + ".png"),
+            encode_png(testing::numbered(i, 3, 64)));
     setenv("OBVERSE_DATA", data_.file("").c_str(), 1);
   }
   void TearDown() override { unsetenv("OBVERSE_DATA"); }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "tests/io/refused.h"
 
@@ -37,6 +38,30 @@ TEST(BatchStream, ShowsEverySampleOnceAnEpochAcrossItsBorders) {
   EXPECT_FALSE(at::equal(seen.slice(0, 0, 10), seen.slice(0, 10, 20)));
 }
 
+// Seven samples of one class and three of the other: batches of two hold one of each, an epoch is three batches.
+TEST(BatchStream, TakesClassesInTurnWhenAskedTo) {
+  auto data = std::make_shared<Dataset>(*line());
+  data->domain.classes = {"A", "B"};
+  data->labels = at::tensor({0, 0, 1, 0, 0, 1, 0, 0, 1, 0}, at::kLong);
+  BatchStream stream(data, 2, Rng(3), Spread::by_class);
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    std::set<double> seen;
+    for (int i = 0; i < 3; ++i) {
+      const Batch batch = stream.next();
+      EXPECT_TRUE(at::equal(batch.y, at::tensor({0, 1}, at::kLong)));
+      for (int k = 0; k < 2; ++k) seen.insert(batch.x[k].item<double>());
+    }
+    EXPECT_EQ(seen.size(), 6u);
+    EXPECT_EQ(seen.count(2) + seen.count(5) + seen.count(8), 3u);
+  }
+  stream.next();
+  BatchStream resumed(data, 2, Rng(4), Spread::by_class);
+  resumed.set_state(stream.state());
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(at::equal(stream.next().x, resumed.next().x));
+  EXPECT_THAT(testing::refusal([&] { BatchStream(line(), 2, Rng(1), Spread::by_class); }),
+              ::testing::HasSubstr("no classes"));
+}
+
 TEST(BatchStream, IsTheSameForTheSameRandomStream) {
   BatchStream a(line(), 4, Rng(3, "data")), b(line(), 4, Rng(3, "data")), c(line(), 4, Rng(4, "data"));
   const at::Tensor order = take(a, 10);
@@ -64,7 +89,7 @@ TEST(BatchStream, EvenBatchesHoldASampleOfEveryCellAndNoneTwiceAnEpoch) {
   data->domain = {Domain::Kind::points, {2}, 0, {}};
   const at::Tensor side = at::arange(10, at::kFloat);
   data->samples = at::stack({side.repeat_interleave(10), side.repeat({10})}, 1);
-  BatchStream stream(data, 4, Rng(3), true);
+  BatchStream stream(data, 4, Rng(3), Spread::even);
   std::vector<at::Tensor> epoch;
   for (int i = 0; i < 25; ++i) {
     epoch.push_back(stream.next().x);
@@ -76,10 +101,10 @@ TEST(BatchStream, EvenBatchesHoldASampleOfEveryCellAndNoneTwiceAnEpoch) {
 }
 
 TEST(BatchStream, EvenBatchesOfUnevenCellsGoOnFromASavedState) {
-  BatchStream stream(line(11), 3, Rng(3), true);
+  BatchStream stream(line(11), 3, Rng(3), Spread::even);
   take(stream, 7);
   const at::Tensor state = stream.state(), expected = take(stream, 9);
-  BatchStream other(line(11), 3, Rng(99), true);
+  BatchStream other(line(11), 3, Rng(99), Spread::even);
   other.set_state(state);
   EXPECT_TRUE(at::equal(take(other, 9), expected));
   const at::Tensor cells = expected.view({9, 3});

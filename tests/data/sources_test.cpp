@@ -93,6 +93,53 @@ TEST(Folder, UsesItsOwnTrainAndTestFolders) {
   EXPECT_TRUE(test.labels.eq(1).all().item<bool>());
 }
 
+TEST(Folder, TakesCycleGansFoldersAsTwoClassesWithASplit) {
+  const TemporaryFolder folder;
+  int64_t next = 0;
+  for (const auto& [name, n] :
+       {std::pair("trainA", 4), std::pair("trainB", 3), std::pair("testA", 2), std::pair("testB", 1)})
+    for (int64_t i = 0; i < n; ++i, ++next)
+      testing::put(folder.file(std::string(name) + "/" + std::to_string(next) + ".png"), encode_png(numbered(next)));
+  const Dataset train = load(folder.path()), test = load(folder.path(), "test");
+  EXPECT_THAT(train.domain.classes, ElementsAre("A", "B"));
+  EXPECT_EQ(numbers(train), (std::set<int64_t>{0, 1, 2, 3, 4, 5, 6}));
+  EXPECT_TRUE(at::equal(train.labels, numbers_in(train.samples).ge(4).to(at::kLong)));
+  EXPECT_EQ(numbers(test), (std::set<int64_t>{7, 8, 9}));
+  EXPECT_TRUE(at::equal(test.labels, numbers_in(test.samples).ge(9).to(at::kLong)));
+}
+
+// Forty emoji in both styles, two tones of skin each; Google's are numbered from 100.
+TEST(Emoji, AreSplitByCodePointSoThatNoPictureHasItsOtherStyleInTraining) {
+  const TemporaryFolder folder;
+  for (int64_t i = 0; i < 40; ++i)
+    for (const char* tone : {"", "-1f3fb"}) {
+      const std::string name = "1f" + std::to_string(600 + i) + tone + ".png";
+      testing::put(folder.file("emoji-datasource-apple/img/apple/64/" + name), encode_png(numbered(i, 3)));
+      testing::put(folder.file("emoji-datasource-google/img/google/64/" + name), encode_png(numbered(100 + i, 3)));
+    }
+  testing::put(folder.file("emoji-datasource-apple/img/apple/64/1f999.png"),
+               encode_png(numbered(99, 3)));  // in one only
+  const auto emoji = [&](const char* source, const char* split) {
+    DataOptions options;
+    options.source = source;
+    options.path = folder.path();
+    return load_dataset(options, split);
+  };
+  const Dataset train = emoji("emoji", "train"), test = emoji("emoji", "test");
+  EXPECT_THAT(train.domain.classes, ElementsAre("apple", "google"));
+  EXPECT_EQ(train.size(), 72);  // 36 emoji, each in one style, both tones together
+  EXPECT_EQ(test.size(), 16);   // 4 emoji, two tones, two styles
+  std::set<int64_t> seen;
+  for (const int64_t k : numbers(train)) EXPECT_TRUE(seen.insert(k % 100).second) << k;
+  EXPECT_TRUE(at::equal(train.labels, numbers_in(train.samples).ge(100).to(at::kLong)));
+  const at::Tensor found = numbers_in(test.samples).view({8, 2});
+  EXPECT_TRUE(at::equal(found.select(1, 0) + 100, found.select(1, 1)));  // pairs side by side
+  for (const int64_t k : numbers(test)) EXPECT_EQ(seen.count(k % 100), 0u);
+  EXPECT_EQ(emoji("emoji-google", "train").size(), 72);
+  EXPECT_FALSE(emoji("emoji-google", "train").labels.defined());
+  EXPECT_EQ(numbers(emoji("emoji-apple", "test")).size(), 4u);
+}
+
 TEST(Folder, FollowsLinksToClassFoldersAndSkipsHiddenFiles) {
   const TemporaryFolder folder;
   put_class_folders(folder.file("store"), 3);

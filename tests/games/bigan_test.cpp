@@ -77,6 +77,24 @@ TEST(Bigan, AStochasticEncodersCodesAreDrawnAndItsMeanIsWhatTheModelEncodes) {
   EXPECT_NEAR(critic, (at::softplus(-real) + at::softplus(fake)).mean().item<double>(), 1e-6);
 }
 
+// VEEGAN: what moves the encoder is the reconstruction of codes, whatever D says.
+TEST(Bigan, AReconstructorLearnsFromTheLatentCycleAlone) {
+  const auto game = game_of("adversarial_encoder = false\ncycle_latent = 1.0");
+  Draws draws;
+  Round round = draws.round();
+  game->gradients({{"generator"}}, round);
+  Rng rng(2);
+  const at::Tensor z = rng.normal({4, 2});
+  const auto model = game->model();
+  const at::Tensor error = (model->encode(model->decode(z, {}), {}) - z).square().mean();
+  std::vector<at::Tensor> weights;
+  for (const auto& [name, p] : game->module("encoder")->parameters()) weights.push_back(p);
+  const std::vector<at::Tensor> slopes = gradients(error, weights);
+  for (size_t i = 0; i < weights.size(); ++i)
+    EXPECT_LT((weights[i].grad() - slopes[i]).abs().max().item<double>(), 1e-6) << i;
+  EXPECT_THROW(game_of("adversarial_encoder = false"), UserError);
+}
+
 // Without hidden layers D is linear, and its gradient the weights whatever the point: gamma / 2 ||w||^2.
 TEST(Bigan, PenaltiesAreOfSampleAndCodeTogether) {
   const auto game = game_of("r1 = 3.0\nr2 = 5.0", "[]");

@@ -128,5 +128,43 @@ TEST_F(ModelMetrics, AModelWithoutADensityIsRefused) {
   EXPECT_THAT(testing::refusal([&] { measure("inference"); }), HasSubstr("has no encoder"));
 }
 
+/// Makes pictures of the second class 0.2 brighter than those of the first.
+class Brightener : public LatentModel {
+ public:
+  explicit Brightener(Domain domain) : domain_(std::move(domain)) {}
+  const Domain& domain() const override { return domain_; }
+  std::vector<LatentSpace> spaces() const override { return {{"image", domain_.shape, "uniform"}}; }
+  int64_t classes() const override { return 2; }
+  bool translates() const override { return true; }
+  at::Tensor decode(const at::Tensor& code, const at::Tensor& y) override {
+    return code + (y.to(at::kFloat) * 0.4 - 0.2).view({-1, 1, 1, 1});
+  }
+
+ private:
+  Domain domain_;
+};
+
+// Pairs whose second picture is 51 of 255 levels, 0.4, brighter: half of it is left after 0.2, 0.04 for 0.16.
+TEST_F(ModelMetrics, TranslationIsMeasuredOnPairsBesideThePictureAsItWas) {
+  const at::Tensor dark = Rng(1).integers(200, {10, 3, 12, 12}).to(at::kByte);
+  Dataset pairs;
+  pairs.name = "pairs";
+  pairs.domain = {Domain::Kind::image, {3, 12, 12}, 256, {"night", "day"}};
+  pairs.samples = at::stack({dark, dark + 51}, 1).flatten(0, 1);
+  pairs.labels = at::arange(20, at::kLong) % 2;
+  test_ = pairs;
+  EXPECT_THAT(testing::refusal([&] { measure("translation"); }), HasSubstr("does not translate"));
+  loaded_.model = std::make_unique<Brightener>(pairs.domain);
+  auto figures = measure("translation");
+  for (const char* to : {"night", "day"}) {
+    const Figure& f = figures[std::string("mse to ") + to];
+    EXPECT_NEAR(f.value, 0.04, 1e-5) << to;
+    EXPECT_NEAR(f.floor, 0.16, 1e-5) << to;
+    EXPECT_GT(figures[std::string("ssim to ") + to].value, figures[std::string("ssim to ") + to].floor);
+  }
+  test_.labels = at::zeros({20}, at::kLong);
+  EXPECT_THAT(testing::refusal([&] { measure("translation"); }), HasSubstr("not of pairs"));
+}
+
 }  // namespace
 }  // namespace obverse

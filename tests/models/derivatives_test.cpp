@@ -61,7 +61,10 @@ INSTANTIATE_TEST_SUITE_P(Zoo, SmoothGenerator,
                                            Case{"dcgan",
                                                 "channels = [4, 3]\nactivation = 'tanh'\nup = 'bilinear'\n"
                                                 "full_size_stage = true\nbatch_norm = false"},
-                                           Case{"r3gan", "channels = [4, 4]\ngroup_size = 2\nblocks = 1"}));
+                                           Case{"r3gan", "channels = [4, 4]\ngroup_size = 2\nblocks = 1"},
+                                           Case{"sngan", "channels = [4]"},
+                                           Case{"stylegan2", "channels = [4, 3]\nw_dim = 4\nmapping_layers = 2"},
+                                           Case{"sagan", "channels = [4, 8]\nattention_size = 4"}));
 
 /// A discriminator, likewise.
 class SmoothDiscriminator : public ::testing::TestWithParam<Case> {};
@@ -91,7 +94,12 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"dcgan",
                            "channels = [3, 4]\nactivation = 'tanh'\nbatch_norm = false\nspectral_norm = true\n"
                            "minibatch_std = true\nglobal_sum = true"},
-                      Case{"r3gan", "channels = [4, 4]\ngroup_size = 2\nblocks = 1"}));
+                      Case{"r3gan", "channels = [4, 4]\ngroup_size = 2\nblocks = 1"},
+                      Case{"mlp", "widths = [6]\nactivation = 'tanh'\nconditioning = 'concatenation'"},
+                      Case{"mlp", "widths = [6]\nactivation = 'tanh'\nminibatch_kernels = 2\nminibatch_numbers = 3"},
+                      Case{"sngan", "channels = [3, 4]\nhalvings = 2"},
+                      Case{"stylegan2", "channels = [3, 4]\nminibatch_group = 2"},
+                      Case{"sagan", "channels = [4, 8]\nattention_size = 4\nhalvings = 1"}));
 
 /// The gradient of R1, mean ||grad D(x)||^2, with respect to all of D's parameters, as one vector.
 at::Tensor slope_of_r1(Discriminator& D, const at::Tensor& images, const at::Tensor& y) {

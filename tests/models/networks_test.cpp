@@ -40,11 +40,15 @@ const std::vector<Variant>& variants(const Generator*) {
       {"dcgan", "channels = [16, 8, 8]\nup = 'shuffle'"},
       {"r3gan", "channels = [16, 8, 8]\ngroup_size = 4\nblocks = 2"},
       {"r3gan", "channels = [8]\ngroup_size = 8\nblocks = 1\nexpansion = 3"},
+      {"dcgan", "channels = [16, 8, 4]\nconditioning = 'concatenation'"},
+      {"sngan", "channels = [8, 6]"},
+      {"progressive", "channels = [6, 4]"},
+      {"stylegan2", "channels = [8, 6, 4]\nw_dim = 12\nmapping_layers = 2"},
+      {"sagan", "channels = [16, 16]\nattention_size = 14"},
   };
   return list;
 }
-template <class Critic>
-const std::vector<Variant>& variants(const Critic*) {
+const std::vector<Variant>& variants(const Encoder*) {
   static const std::vector<Variant> list = {
       {"mlp", "widths = [24, 16]"},
       {"mlp", "widths = [24]\nspectral_norm = true\nactivation = 'relu'"},
@@ -54,6 +58,25 @@ const std::vector<Variant>& variants(const Critic*) {
       {"dcgan", "channels = [8, 16]\nminibatch_std = true\nkernel = 3\ninit_std = 0"},
       {"r3gan", "channels = [8, 8, 16]\ngroup_size = 4\nblocks = 2"},
   };
+  return list;
+}
+
+const std::vector<Variant>& variants(const Discriminator*) {
+  static const std::vector<Variant> list = [] {
+    std::vector<Variant> all = variants(static_cast<const Encoder*>(nullptr));
+    all.push_back({"mlp", "widths = [16]\nconditioning = 'concatenation'"});
+    all.push_back({"mlp", "widths = [16]\nconditioning = 'auxiliary'"});
+    all.push_back({"dcgan", "channels = [4, 8]\nbatch_norm = false\nconditioning = 'concatenation'"});
+    all.push_back({"dcgan", "channels = [4, 8]\nminibatch_kernels = 3\nminibatch_numbers = 2"});
+    all.push_back({"r3gan", "channels = [8, 8]\ngroup_size = 4\nblocks = 1\nconditioning = 'auxiliary'"});
+    all.push_back({"sngan", "channels = [8, 8, 16]"});
+    all.push_back({"progressive", "channels = [4, 6]"});
+    all.push_back({"stylegan2", "channels = [4, 6, 8]"});
+    all.push_back({"stylegan2", "channels = [4, 8]\nminibatch_group = 0\nconditioning = 'concatenation'"});
+    all.push_back({"sngan", "channels = [8]\nhalvings = 1\nspectral_norm = false\nconditioning = 'concatenation'"});
+    all.push_back({"sagan", "channels = [8, 16]\nattention_size = 7\nhalvings = 2"});
+    return all;
+  }();
   return list;
 }
 
@@ -101,8 +124,9 @@ std::shared_ptr<Network> make(const Variant& variant, const NetworkShape& shape,
   return row.build(*options, shape, rng);
 }
 
-/// Whether the architecture is for such data at all: only mlp takes points.
+/// Whether the architecture is for such data at all: only mlp takes points, and attention is at a stated size.
 bool supports(const Variant& variant, const NetworkShape& shape) {
+  if (variant.options.find("attention_size") != std::string::npos && shape.domain.shape.back() == 32) return false;
   return shape.domain.kind == Domain::Kind::image || variant.kind == "mlp";
 }
 
@@ -190,8 +214,14 @@ TYPED_TEST(EveryNetwork, IsReachedByTheGradientInEveryParameter) {
     const auto network = build();
     Rng rng(2);
     stir(*network, rng);
+    if (auto* growing = dynamic_cast<Growing*>(network.get())) growing->grow(0.5);  // both stages are at work
     const at::Tensor out = network->forward(input_of(*network, shape, rng), labels(shape));
-    (out * rng.normal(out.sizes())).sum().backward();
+    at::Tensor sum = (out * rng.normal(out.sizes())).sum();
+    if constexpr (std::is_same_v<TypeParam, Discriminator>) {
+      if (network->classifies())
+        sum = sum + network->class_logits(network->features(input_of(*network, shape, rng))).square().sum();
+    }
+    sum.backward();
     for (const auto& [name, parameter] : network->parameters()) {
       ASSERT_TRUE(parameter.grad().defined()) << name;
       EXPECT_TRUE(parameter.grad().isfinite().all().template item<bool>()) << name;
@@ -268,6 +298,12 @@ TYPED_TEST(EveryNetwork, DependsOnTheClassAndDemandsALabel) {
       });
     network->train(false);
     const at::Tensor in = input_of(*network, shape, rng);
+    if constexpr (std::is_same_v<TypeParam, Discriminator>) {
+      if (network->classifies()) {  // it is not told, but guesses
+        EXPECT_EQ(network->class_logits(network->features(in)).sizes(), at::IntArrayRef({kBatch, shape.classes}));
+        return;
+      }
+    }
     const at::Tensor a = network->forward(in, at::zeros({kBatch}, at::kLong));
     const at::Tensor b = network->forward(in, at::ones({kBatch}, at::kLong));
     EXPECT_GT((a - b).abs().max().template item<double>(), 1e-6);
@@ -390,6 +426,39 @@ TEST(R3gan, StartsAsIfItHadNoBlocks) {
     return 0;
   });
   EXPECT_TRUE(at::equal(D->forward(x, {}), before));
+}
+
+// At the start of a fade the finer stage has no say; at its end the coarser has none.
+TEST(Progressive, FadesFromTheCoarserStageToTheFiner) {
+  const auto G = make<Generator>({"progressive", "channels = [6, 5, 4]"}, images(3, 16));
+  const auto D = make<Discriminator>({"progressive", "channels = [4, 5, 6]"}, images(3, 16));
+  Rng rng(2);
+  const at::Tensor z = rng.normal({kBatch, 16}), x = rng.normal({kBatch, 3, 16, 16});
+  const auto at_level = [&](double level) {
+    dynamic_cast<Growing&>(*G).grow(level);
+    dynamic_cast<Growing&>(*D).grow(level);
+    return std::pair(G->forward(z, {}).detach(), D->forward(x, {}).detach());
+  };
+  const auto distance = [](const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); };
+  for (const double stage : {0.0, 1.0}) {
+    const auto [held, held_logits] = at_level(stage);
+    const auto [begun, begun_logits] = at_level(stage + 1e-6);
+    const auto [nearly, nearly_logits] = at_level(stage + 1 - 1e-6);
+    const auto [done, done_logits] = at_level(stage + 1);
+    EXPECT_LT(distance(held, begun), 1e-4);
+    EXPECT_LT(distance(held_logits, begun_logits), 1e-4);
+    EXPECT_LT(distance(nearly, done), 1e-4);
+    EXPECT_LT(distance(nearly_logits, done_logits), 1e-4);
+    EXPECT_GT(distance(held, done), 1e-3);
+    const int64_t side = stage == 0 ? 4 : 2;  // pixels of the held stage
+    const at::Tensor coarse = at::avg_pool2d(held, side);
+    EXPECT_LT(distance(at::upsample_nearest2d(coarse, at::IntArrayRef{16, 16}), held), 1e-5);
+    at_level(stage);
+    EXPECT_LT(distance(G->as_fine(held), held), 1e-5);                            // it is as fine as that already
+    EXPECT_LT(distance(D->forward(G->as_fine(x), {}), D->forward(x, {})), 1e-4);  // and D sees no more
+  }
+  at_level(2);
+  EXPECT_TRUE(at::equal(G->as_fine(x), x));
 }
 
 TEST(Mlp, WithoutHiddenLayersIsALinearCritic) {

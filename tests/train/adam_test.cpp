@@ -41,6 +41,32 @@ TEST(Adam, SkipsAParameterWithoutGradientAndKeepsItsStepCount) {
   EXPECT_EQ(find_tensor(adam.state(""), "still.steps", "").item<int64_t>(), 0);
 }
 
+TEST(Adam, ClipsWeightsAfterTheStep) {
+  OptimiserOptions options;
+  options.lr = 0.1;
+  options.clip_weights = 0.05;
+  at::Tensor w = at::tensor({0.04F, -0.3F, 0.3F}).set_requires_grad(true);
+  Adam adam({{"w", w}}, options);
+  w.mutable_grad() = at::tensor({0.0F, 1.0F, 1.0F});
+  adam.step(0);
+  EXPECT_TRUE(at::equal(w.detach(), at::tensor({0.04F, -0.05F, 0.05F})));
+}
+
+// A training that stops after two optimistic steps and goes on from the saved state takes the same third step.
+TEST(Adam, RemembersTheStepBeforeInItsStateWhenOptimistic) {
+  at::Tensor w = weight(1), again = weight(1);
+  Adam adam({{"w", w}}, {}, true), resumed({{"w", again}}, {}, true);
+  const auto step = [](Adam& optimiser, at::Tensor& x, double g) {
+    x.mutable_grad() = at::full({1}, g);
+    optimiser.step(0);
+  };
+  step(adam, w, 2), step(adam, w, -1);
+  copy_named(resumed.state(""), adam.state(""), "test");
+  again.detach().copy_(w.detach());
+  step(adam, w, 0.5), step(resumed, again, 0.5);
+  EXPECT_EQ(w.item<double>(), again.item<double>());
+}
+
 TEST(Adam, ScheduledStepSizeAndFactorMultiply) {
   OptimiserOptions options;
   options.lr = Schedule(1.0, 0.0, 1.0, "linear");

@@ -15,10 +15,8 @@ using testing::ScalarGame;
 
 const std::vector<Phase> kBothMain = {{"discriminator"}, {"generator"}};
 
-Optimisers optimisers_of(Game& game) {
-  Optimisers result;
-  for (Player& player : game.players()) result.emplace(player.name, Adam(player.parameters(), player.optimiser));
-  return result;
+Optimisers optimisers_of(Game& game, const std::string& rule = "plain") {
+  return make_optimisers(game, find_row(update_table(), "update rule", rule));
 }
 
 OptimiserOptions steps_of(double lr) {
@@ -30,7 +28,7 @@ OptimiserOptions steps_of(double lr) {
 }
 
 void play(const std::string& rule, Game& game, int64_t rounds, const TrainOptions& options, const StepReport& report) {
-  Optimisers optimisers = optimisers_of(game);
+  Optimisers optimisers = optimisers_of(game, rule);
   Rng rng(0);
   for (int64_t i = 0; i < rounds; ++i) {
     Round round([] { return Batch{}; }, rng);
@@ -57,6 +55,53 @@ TEST(UpdateRules, ConsensusConvergesOnTheBilinearGameWherePlainPlayDoesNot) {
   play("consensus", consensus, 2000, options, [](auto&&...) {});
   EXPECT_GT(distance(plain), 0.5);
   EXPECT_LT(distance(consensus), 0.02);
+}
+
+TEST(UpdateRules, OptimisticAndExtragradientPlayConvergeOnTheBilinearGameWherePlainPlayDoesNot) {
+  // A large epsilon makes Adam plain gradient descent of step lr / eps.
+  OptimiserOptions gradient_steps = steps_of(1e4 * 0.1);
+  gradient_steps.eps = 1e4;
+  ScalarGame plain(1, 1, kBothMain, bilinear, gradient_steps), optimistic(1, 1, kBothMain, bilinear, gradient_steps),
+      extra(1, 1, kBothMain, bilinear, gradient_steps), together(1, 1, kBothMain, bilinear, gradient_steps);
+  play("plain", plain, 1500, {}, [](auto&&...) {});
+  play("simultaneous", together, 300, {}, [](auto&&...) {});
+  play("optimistic", optimistic, 1500, {}, [](auto&&...) {});
+  play("extragradient", extra, 1500, {}, [](auto&&...) {});
+  EXPECT_GT(distance(plain), 0.5);
+  EXPECT_GT(distance(together), 3);  // spirals out: |1 + 0.1 i|^300 = 4.4
+  EXPECT_LT(distance(optimistic), 0.02);
+  EXPECT_LT(distance(extra), 0.02);
+}
+
+// Steps of 0.1 by the gradient (lr / eps, Adam's moments without weight) from (1, 1) on a b. Extragradient: ahead lies
+// (1 - 0.1, 1 + 0.1); its gradients are (1.1, -0.9). Optimistic: the first step is (0.1, -0.1) and leaves (0.9, 1.1),
+// the second 2 (0.11, -0.09) - (0.1, -0.1) = (0.12, -0.08).
+TEST(UpdateRules, OptimisticAndExtragradientStepsAreThoseWorkedOutByHand) {
+  OptimiserOptions gradient_steps = steps_of(1e6 * 0.1);
+  gradient_steps.eps = 1e6;
+  ScalarGame extra(1, 1, kBothMain, bilinear, gradient_steps), optimistic(1, 1, kBothMain, bilinear, gradient_steps);
+  play("extragradient", extra, 1, {}, [](auto&&...) {});
+  EXPECT_NEAR(extra.a->w.item<double>(), 1 - 0.11, 1e-5);
+  EXPECT_NEAR(extra.b->w.item<double>(), 1 + 0.09, 1e-5);
+  play("optimistic", optimistic, 2, {}, [](auto&&...) {});
+  EXPECT_NEAR(optimistic.a->w.item<double>(), 0.9 - 0.12, 1e-5);
+  EXPECT_NEAR(optimistic.b->w.item<double>(), 1.1 + 0.08, 1e-5);
+}
+
+TEST(UpdateRules, ExtragradientLooksTwiceAtTheSameDraws) {
+  std::vector<double> seen;
+  ScalarGame game(
+      1, 1, kBothMain,
+      [&](const Phase&, const at::Tensor& a, const at::Tensor& b, Round& round) {
+        seen.push_back(round.rng().normal({1}).item<double>());
+        return a * b;
+      },
+      steps_of(1e-3));
+  play("extragradient", game, 2, {}, [](auto&&...) {});
+  ASSERT_EQ(seen.size(), 8u);
+  EXPECT_EQ(seen[0], seen[2]);
+  EXPECT_EQ(seen[1], seen[3]);
+  EXPECT_NE(seen[0], seen[4]);
 }
 
 // L_a = a^2 b, L_b = a b^2 at (2, 3): v = (2ab, 2ab) = (12, 12); energy E = 4 a^2 b^2, dE/da = 8 a b^2 = 144,
