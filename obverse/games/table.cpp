@@ -26,6 +26,8 @@ const std::vector<GameRow>& game_table() {
        build_kind<Gan, GanOptions>},
       {"bigan", "Donahue 2017 (BiGAN), Dumoulin 2017 (ALI): generator and encoder against a joint discriminator",
        default_options<BiganOptions>, build_kind<Bigan, BiganOptions>},
+      {"two-way", "bigan's, by default with relativistic pairing, R1 and R2 on pairs, a stochastic encoder and cycles",
+       default_options<TwoWayOptions>, build_kind<Bigan, TwoWayOptions>},
       {"joint-regressor", "Donahue 2017: a gan with an encoder that learns z from G(z) meanwhile",
        default_options<JointRegressorOptions>, build_kind<JointRegressor, JointRegressorOptions>},
       {"encoder", "Donahue 2017, Schlegl 2019: an encoder after the fact for a frozen generator",

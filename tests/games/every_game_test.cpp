@@ -30,6 +30,7 @@ const std::vector<Variant>& variants() {
       {"bigan", "stochastic = true\nr1 = 1.0\nr2 = 1.0", all + "batch_norm = false\npair = { batch_norm = false }\n"},
       {"bigan", "stochastic = true\ncycle_image = 1.0\ncycle_latent = 1.0\nloss = 'relativistic-pairing'",
        std::string(kPoints) + "[discriminator]\nkind = 'mlp'\nwidths = [8]\n", false},
+      {"two-way", "penalty_interval = 2", all + "batch_norm = true\npair = { code_widths = [6] }\n"},
       {"joint-regressor", "conditional = true\nprior = 'uniform'", all},
       {"vae", "conditional = true\nlikelihood = 'bernoulli'\nbinarise = true", pair},
       {"vae", "likelihood = 'discretised-logistic'\nsamples = 3\nimportance = true", pair},
