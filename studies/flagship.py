@@ -96,7 +96,7 @@ def auroc(inside, outside):
 
 def measure(path, data, method, folder):
     found = values(path, "--metrics", "fid,dc,inference", "--samples", 10000, "--probe", "codes")
-    refined = values(path, "--metrics", "inference", "--method", "hybrid", "--restarts", 1, "--budget-ms", BUDGET_MS, "--inverted", 500, "--probe", "none")
+    refined = values(path, "--metrics", "inference", "--method", "hybrid", "--restarts", 1, "--budget-ms", BUDGET_MS, "--inverted", 200, "--probe", "none")
     row = {"fid": found["fid"], "coverage": found["coverage"], "mse": found["mse"], "features": found["feature distance"],
            "refined mse": refined["mse"], "refined features": refined["feature distance"], "own codes": found["own code distance"],
            "code mmd": found["code mmd"], "1-nn": found["1-nn on codes"], "linear": found["linear probe on codes"],

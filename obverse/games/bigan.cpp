@@ -56,6 +56,7 @@ TwoWayOptions::TwoWayOptions() {
   cycle_image = cycle_feature = 1;
   cycle_latent = 0.05;
   code_match = 1;
+  penalty_interval = 4;
 }
 
 std::vector<Phase> Bigan::phases() {
@@ -105,6 +106,11 @@ bool Bigan::penalised(const Round& round) const {
   return options_.r1.at(round.progress) > 0 || options_.r2.at(round.progress) > 0;
 }
 
+bool Bigan::penalised_apart() const {
+  const Schedule off = 0.0;
+  return options_.penalty_interval > 1 && !(options_.r1 == off && options_.r2 == off);
+}
+
 // D minimises loss(D(x, E(x)), D(G(z), z)) + r1 / 2 ||grad D(x, E(x))||^2 + r2 / 2 ||grad D(G(z), z)||^2.
 Terms Bigan::discriminator_loss(Round& round) {
   const Pairs pairs = without_grad([&] { return make_pairs(round); });
@@ -126,8 +132,8 @@ Terms Bigan::discriminator_terms(const Judgement& j) const {
 void Bigan::add_penalties(const Judgement& j, const Round& round, Terms& terms) const {
   const double half = 0.5 * static_cast<double>(options_.penalty_interval);
   const double r1 = options_.r1.at(round.progress), r2 = options_.r2.at(round.progress);
-  if (r1 > 0) terms.add("r1", half * r1 * zero_centred_penalty(j.real_slope).mean());
-  if (r2 > 0) terms.add("r2", half * r2 * zero_centred_penalty(j.fake_slope).mean());
+  if (r1 > 0 || penalised_apart()) terms.add("r1", half * r1 * zero_centred_penalty(j.real_slope).mean());
+  if (r2 > 0 || penalised_apart()) terms.add("r2", half * r2 * zero_centred_penalty(j.fake_slope).mean());
 }
 
 // A step of its own, where penalties are not taken every round.

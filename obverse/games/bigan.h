@@ -63,7 +63,7 @@ class Bigan : public Game {
   Judgement judge(const Pairs& pairs) const;
   Judgement judge_with_gradient(const Pairs& pairs) const;
   bool penalised(const Round& round) const;
-  bool penalised_apart() const { return options_.penalty_interval > 1; }
+  bool penalised_apart() const;
   Terms discriminator_loss(Round& round);
   Terms discriminator_terms(const Judgement& judgement) const;
   void add_penalties(const Judgement& judgement, const Round& round, Terms& terms) const;

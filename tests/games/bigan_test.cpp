@@ -106,6 +106,7 @@ TEST(Bigan, PenaltiesTakenNowAndThenAreThatMuchStronger) {
   const Terms penalty = apart->loss(apart->phases()[1], round);
   EXPECT_NEAR(term(penalty, "r1"), 4 * term(both, "r1"), 1e-5);
   EXPECT_NEAR(term(penalty, "r2"), 4 * term(both, "r2"), 1e-5);
+  EXPECT_EQ(game_of("penalty_interval = 4")->phases().size(), 2);  // nothing to take
 }
 
 TEST(Bigan, CycleTermsAreTheErrorsOfGoingThereAndBack) {
