@@ -55,7 +55,7 @@ def train(data, method, seed, kimg, folder):
     """A run's folder, and the processor seconds it took."""
     recipe, changes = METHODS[method]
     settings = [f'data.source="{data}"', f"train.kimg={kimg}", f"train.ema_halflife_kimg={min(5, kimg / 20)}", "train.snapshot_kimg=100000",
-                "train.checkpoint_kimg=100000", "eval.metrics=[]", *changes]
+                "train.checkpoint_kimg=100000", "train.monitors=false", "eval.metrics=[]", *changes]
     out, seconds = run("train", f"{ROOT}/recipes/{recipe}.toml", "--out", folder, "--seed", seed, "--quiet", *(w for s in settings for w in ("--set", s)))
     return out.strip().splitlines()[-1], seconds
 
