@@ -6,7 +6,7 @@ usage: figures.py collect RUN ENCODER_RUN   copies what a demo measured into doc
        figures.py write                     makes the pages from their .in.md and docs/results/*.json
        figures.py check                     fails when a page differs from that
 In a template @{demo.figures.fid.value|.2f} stands for a number and its format, @{performance|table} for bench/compare.py's table; the
-other tables are below.
+other tables are below, and say so where nothing was measured yet.
 """
 import glob
 import json
@@ -17,7 +17,7 @@ import sys
 DOCS = os.path.dirname(os.path.abspath(__file__))
 RESULTS = f"{DOCS}/results"
 PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
-         f"{DOCS}/metrics.md": f"{DOCS}/metrics.in.md"}
+         f"{DOCS}/metrics.md": f"{DOCS}/metrics.in.md", f"{DOCS}/../studies/flagship.md": f"{DOCS}/../studies/flagship.in.md"}
 
 
 def last_line(path):
@@ -103,7 +103,96 @@ def metric_times_table(results):
     return "\n".join(lines)
 
 
-TABLES = {"table": table, "damage_table": damage_table, "metric_times_table": metric_times_table}
+def inversion_table(results):
+    """Of docs/results/inversion.json: the textbook's loop, then each method here until it is as good."""
+    lines = []
+    for name, r in results.items():
+        book = r["textbook"]
+        lines += [f"| {name}, {r['images']} test images | steps | median error | 95th percentile | seconds an image | times faster |",
+                  "|---|---|---|---|---|---|",
+                  f"| plain PyTorch {book['torch'].split('a')[0]}, one image after another | {r['steps']} | {book['median']:.4f} | {book['p95']:.4f} | "
+                  f"{book['seconds_an_image']:.3g} | 1 |"]
+        for ours in r["ours"]:
+            method = ours["method"] if ours["method"] == "encode" else f"{ours['method']}, {ours['restarts']} start{'s' * (ours['restarts'] > 1)}"
+            bold = "**" if ours["as_good"] else ""
+            lines.append(f"| {bold}{method}{bold} | {ours['steps']} | {ours['median']:.4f} | {ours['p95']:.4f} | {ours['seconds_an_image']:.3g} | "
+                         f"{bold}{ours['times_faster']:.0f}{bold} |")
+        lines += ["", f"Generator: {r['generator_kimg']:g} thousand images, {r['generator_minutes']:.1f} minutes; encoder: {r['encoder_kimg']:g}, "
+                  f"{r['encoder_minutes']:.1f}.", ""]
+    return "\n".join(lines).strip()
+
+
+# Two-sided 95 % points of Student's distribution by degrees of freedom.
+STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+# What the study's table shows: key, title, whether more is better, digits.
+FLAGSHIP = [("fid", "FID", False, 2), ("coverage", "coverage", True, 3), ("mse", "error", False, 4), ("features", "in features", False, 3),
+            ("refined mse", "error, refined", False, 4), ("refined features", "in features, refined", False, 3),
+            ("own codes", "own codes", False, 3), ("code mmd", "code MMD", False, 3), ("1-nn", "1-NN", True, 3), ("linear", "linear probe", True, 3),
+            ("anomaly", "AUROC", True, 3), ("bits", "bits/dim", False, 2)]
+
+
+def mean_interval(values):
+    """Mean and the half-width of its 95 % interval over seeds; None with one seed."""
+    n, mean = len(values), sum(values) / len(values)
+    if n < 2:
+        return mean, None
+    return mean, STUDENT[min(n - 1, 9)] * (sum((v - mean) ** 2 for v in values) / (n - 1) / n) ** 0.5
+
+
+def flagship_rows(results, data):
+    """Method to key to values over seeds."""
+    found = {}
+    for key, row in results["rows"].items():
+        where, method, _ = key.split("/")
+        if where == data:
+            for name, value in row.items():
+                found.setdefault(method, {}).setdefault(name, []).append(value)
+    return found
+
+
+def flagship_table(results):
+    """Of docs/results/flagship.json: a table a data set and what it says; bold: intervals over seeds lie apart."""
+    lines = []
+    for data in dict.fromkeys(key.split("/")[0] for key in results["rows"]):
+        rows = flagship_rows(results, data)
+        shown = [f for f in FLAGSHIP if any(f[0] in r for r in rows.values())]
+        lines += [f"### {data}", "", "| | seeds | kimg | G + E, D | " + " | ".join(title for _, title, *_ in shown) + " |", "|---" * (len(shown) + 4) + "|"]
+        for method, row in rows.items():
+            p = row["parameters"][0]
+            pair = p["generator"] + p["encoder"]
+            cells = [method, str(len(row["kimg"])), f"{sum(row['kimg']) / len(row['kimg']):.0f}", f"{pair / 1e6:.2f} M, {p.get('discriminator', 0) / 1e6:.2f} M"]
+            for key, _, more, digits in shown:
+                if key not in row:
+                    cells.append("")
+                    continue
+                mean, half = mean_interval(row[key])
+                cells.append(f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else ""))
+            lines.append("| " + " | ".join(cells) + " |")
+        lines += ["", *flagship_verdicts(rows, shown), ""]
+        if results["pictures"].get(data):
+            lines += [f"![samples and reconstructions](../docs/images/flagship-{data}.png)", "",
+                      f"From top to bottom: {', '.join(results['pictures'][data])}. Left: samples; right: test images above their reconstructions.", ""]
+    return "\n".join(lines).strip()
+
+
+def flagship_verdicts(rows, shown):
+    ours = rows.get("two-way")
+    lines = []
+    for method, row in rows.items():
+        if method == "two-way" or not ours:
+            continue
+        better, worse = [], []
+        for key, title, more, _ in shown:
+            if key in row and key in ours:
+                a, b = mean_interval(ours[key]), mean_interval(row[key])
+                clear = None not in (a[1], b[1]) and abs(a[0] - b[0]) > a[1] + b[1]
+                (better if (a[0] > b[0]) == more else worse).append(f"**{title}**" if clear else title)
+        lines.append(f"- two-way against {method}: better in {', '.join(better) or 'nothing'}; worse in {', '.join(worse) or 'nothing'}.")
+    return lines
+
+
+TABLES = {"table": table, "damage_table": damage_table, "metric_times_table": metric_times_table, "inversion_table": inversion_table,
+          "flagship_table": flagship_table}
 
 
 def render(template):
@@ -113,6 +202,8 @@ def render(template):
             results[os.path.basename(path)[:-5]] = json.load(f)
 
     def figure(match):
+        if match[2] in TABLES and match[1] not in results:
+            return "Not measured yet."
         value = results
         for key in match[1].split("."):
             value = value[int(key) if isinstance(value, list) else key]

@@ -1,7 +1,7 @@
 """The textbook inversion in plain PyTorch, for bench/compare.py: for each image Adam on one code from a random start.
 
 usage: python3 invert.py MODEL.safetensors TARGETS.zip [--count 4] [--steps 1000] [--lr 0.05] [--batched] [--precision ...]
-TARGETS.zip: pictures, as `obverse data prepare` packs them. Prints one JSON line: seconds an image, median and 95th percentile of the mean
+TARGETS.zip: pictures, as `obverse data prepare` packs them; a conditional generator is told their labels. Prints one JSON line: seconds an image, median and 95th percentile of the mean
 squared error in [-1, 1].
 """
 import argparse
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from generator import load_generator
+from generator import load_generator, set_labels
 
 
 def main():
@@ -36,10 +36,14 @@ def main():
     with zipfile.ZipFile(a.targets) as pack:
         names = sorted(n for n in pack.namelist() if n.endswith(".png"))[: a.count]
         pictures = [np.array(Image.open(io.BytesIO(pack.read(n)))) for n in names]
+        labels = dict(json.loads(pack.read("dataset.json"))["labels"] or []) if "dataset.json" in pack.namelist() else {}
+    classes = torch.tensor([labels.get(n, 0) for n in names])
     x = torch.from_numpy(np.stack(pictures)).reshape(len(pictures), *pictures[0].shape[:2], -1)
     x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
     errors, started = [], time.time()
-    for target in [x] if a.batched else x.split(1):
+    size = len(x) if a.batched else 1
+    for target, label in zip(x.split(size), classes.split(size)):
+        set_labels(G, label)
         z = torch.randn(len(target), G[0].in_channels, 1, 1, requires_grad=True)
         step = torch.optim.Adam([z], a.lr)
         for _ in range(a.steps):

@@ -192,6 +192,16 @@ void setup_eval(CLI::App& app) {
   app.add_option("--inverted", c->model_options.inverted, "inference: held-out samples, and own ones, to invert")
       ->check(CLI::Range(4, 10'000'000))
       ->capture_default_str();
+  app.add_option("--restarts", c->model_options.invert.optimise.restarts, "inference: codes tried for each image")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--budget-ms", c->model_options.invert.budget_ms, "inference: milliseconds an image at most; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--probe", c->model_options.probe,
+                 "inference: what labels are read off: codes, both (the encoder's features too: minutes), none")
+      ->check(CLI::IsMember({"codes", "both", "none"}))
+      ->capture_default_str();
   app.add_option("--bound-samples", c->model_options.bound_samples, "likelihood: draws for each sample's lower bound")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();

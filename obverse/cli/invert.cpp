@@ -16,10 +16,10 @@
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/infer/latent_file.h"
 #include "obverse/infer/search.h"
 #include "obverse/io/files.h"
 #include "obverse/io/image.h"
-#include "obverse/io/npz.h"
 
 namespace obverse {
 namespace {
@@ -27,6 +27,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kGridImages = 256;  // a grid shows so many at most
+constexpr int64_t kFigureRows = 4, kFigureColumns = 16;
 
 struct InvertCommand {
   std::string model, out = "inversion";
@@ -75,22 +76,38 @@ Json summarise(const InvertCommand& c, const LoadedModel& loaded, const Targets&
   return s;
 }
 
-void write_latents(const std::string& path, const Inversion& found, const std::string& hash) {
-  NamedTensors arrays = {
-      {"z", found.code}, {"mse", found.mse}, {"psnr", found.psnr}, {"steps", found.steps}, {"seconds", found.seconds}};
-  if (found.y.defined()) arrays.emplace_back("y", found.y);
-  if (found.feature_error.defined()) arrays.emplace_back("feature_error", found.feature_error);
-  arrays.emplace_back("model_hash", text_array(hash));
-  write_npz(path, arrays);
+void write_found(const std::string& path, const LatentModel& model, const Inversion& found) {
+  NamedTensors more = {{"mse", found.mse}, {"psnr", found.psnr}, {"steps", found.steps}, {"seconds", found.seconds}};
+  if (found.feature_error.defined()) more.emplace_back("feature_error", found.feature_error);
+  write_latents(path, model, {found.code, found.y}, more);
+}
+
+// Row after row the originals, their reconstructions, and where the two differ: at most kFigureRows of each.
+void write_figure(const InvertCommand& c, const std::vector<at::Tensor>& kinds) {
+  const int64_t columns = c.columns > 0 ? c.columns : std::min(kFigureColumns, kinds[0].size(0));
+  std::vector<at::Tensor> rows;
+  for (int64_t i = 0; i < std::min(kinds[0].size(0), kFigureRows * columns); i += columns)
+    for (const at::Tensor& kind : kinds) {
+      const at::Tensor row = kind.slice(0, i, i + columns);
+      rows.push_back(row);
+      if (row.size(0) < columns) {  // the last row, filled with white
+        std::vector<int64_t> rest = row.sizes().vec();
+        rest[0] = columns - row.size(0);
+        rows.push_back(at::ones(rest));
+      }
+    }
+  write_png(c.out + "/figure.png", tile_images(to_bytes(at::cat(rows)), columns));
 }
 
 void write_pictures(const InvertCommand& c, const Targets& t, const at::Tensor& reconstruction) {
+  const at::Tensor errors = (reconstruction - t.x).abs() - 1;  // black: none, white: 2
   const auto grid = [&](const std::string& name, const at::Tensor& x) {
     write_png(c.out + "/" + name, tile_images(to_bytes(x.slice(0, 0, kGridImages)), c.columns));
   };
   grid("originals.png", t.x);
   grid("reconstructions.png", reconstruction);
-  grid("errors.png", (reconstruction - t.x).abs() - 1);  // black: none, white: 2
+  grid("errors.png", errors);
+  write_figure(c, {t.x, reconstruction, errors});
   if (t.files.empty()) return;
   std::filesystem::create_directories(c.out + "/reconstructions");
   const at::Tensor bytes = to_bytes(reconstruction);
@@ -139,7 +156,7 @@ void run_invert(const InvertCommand& c) {
   if (terminal) fmt::print(stderr, "\r\033[K");
   Rng reach_rng(0, "reach");
   const Json summary = summarise(c, loaded, targets, found, reach(*loaded.model, reach_rng));
-  write_latents(c.out + "/latents.npz", found, loaded.model->hash);
+  write_found(c.out + "/latents.npz", *loaded.model, found);
   if (loaded.domain.kind == Domain::Kind::image) write_pictures(c, targets, found.reconstruction);
   write_file(c.out + "/summary.json", summary.dump(2) + "\n");
   if (const auto outside = summary["outside"].get<int64_t>(); outside > 0)
@@ -193,7 +210,8 @@ void setup_invert(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--seed", c->seed, "of starts and of --own samples")->capture_default_str();
   app.add_option("--columns", c->columns, "of the grids; 0: about square")->check(CLI::Range(0, 1000));
-  app.add_option("--out", c->out, "folder for latents.npz, pictures and summary.json")
+  app.add_option("--out", c->out,
+                 "folder for latents.npz, pictures (figure.png: originals, reconstructions, errors) and summary.json")
       ->type_name("DIR")
       ->capture_default_str();
   app.add_flag("--json", c->json, "print the summary as JSON");

@@ -137,10 +137,4 @@ void add_target_options(CLI::App& app, TargetChoice& choice) {
   app.add_flag("--resize", choice.resize, "resize images to the model's size");
 }
 
-at::Tensor text_array(const std::string& text) {
-  const at::Tensor array = at::empty({static_cast<int64_t>(text.size())}, at::kByte);
-  std::copy(text.begin(), text.end(), array.data_ptr<uint8_t>());
-  return array;
-}
-
 }  // namespace obverse

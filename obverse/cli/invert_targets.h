@@ -32,9 +32,6 @@ struct TargetChoice {
 /// The options of a command that fill a choice: images, --data, --count, --own, --class, --resize.
 void add_target_options(CLI::App& app, TargetChoice& choice);
 
-/// ASCII as bytes, for NPZ files: uint8 [length].
-at::Tensor text_array(const std::string& text);
-
 /// The targets of a choice; `rng` draws the model's own samples. Throws UserError when it contradicts itself, or the
 /// class is none of the model's.
 Targets choose_targets(const TargetChoice& choice, LoadedModel& model, Rng& rng);

@@ -12,9 +12,9 @@
 #include "obverse/cli/interrupt.h"
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
+#include "obverse/infer/latent_file.h"
 #include "obverse/io/files.h"
 #include "obverse/io/image.h"
-#include "obverse/io/npz.h"
 
 namespace obverse {
 namespace {
@@ -73,12 +73,13 @@ void run_posterior(const PosteriorCommand& c) {
   const Posterior found =
       sample_posterior(*loaded.model, targets.x, targets.y, c.options, rng, [](double) { return !interrupted(); });
   const Json s = summarise(c, loaded, targets, found);
-  write_npz(c.out + "/posterior.npz", {{"z", found.code},
-                                       {"log_density", found.log_density},
-                                       {"ess", found.ess},
-                                       {"r_hat", found.r_hat},
-                                       {"acceptance", found.acceptance},
-                                       {"model_hash", text_array(loaded.model->hash)}});
+  const at::Tensor y =
+      targets.y.defined() ? targets.y.view({-1, 1, 1}).expand(found.log_density.sizes()).contiguous() : targets.y;
+  write_latents(c.out + "/posterior.npz", *loaded.model, {found.code, y},
+                {{"log_density", found.log_density},
+                 {"ess", found.ess},
+                 {"r_hat", found.r_hat},
+                 {"acceptance", found.acceptance}});
   if (loaded.domain.kind == Domain::Kind::image) write_picture(c.out + "/draws.png", *loaded.model, targets, found);
   write_file(c.out + "/summary.json", s.dump(2) + "\n");
   if (c.json) {

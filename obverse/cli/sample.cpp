@@ -9,6 +9,7 @@
 #include "obverse/cli/commands.h"
 #include "obverse/core/error.h"
 #include "obverse/games/recipe.h"
+#include "obverse/infer/latent_file.h"
 #include "obverse/io/image.h"
 #include "obverse/io/npz.h"
 
@@ -16,7 +17,7 @@ namespace obverse {
 namespace {
 
 struct SampleCommand {
-  std::string model, seeds = "0-63", grid, out, label;
+  std::string model, seeds = "0-63", grid, out, label, latents;
   double trunc = 1;
   int64_t columns = 0;
 };
@@ -64,14 +65,27 @@ at::Tensor choose_labels(const LatentModel& model, const std::string& wanted, in
   return at::full({n}, index, at::kLong);
 }
 
+// The codes to decode: of a file, or of seeds. names: one a code, for files.
+Latents choose_codes(const SampleCommand& c, LatentModel& model, std::vector<std::string>& names) {
+  if (!c.latents.empty()) {
+    Latents codes = read_latents(c.latents, model);
+    if (!c.label.empty()) codes.y = choose_labels(model, c.label, codes.code.size(0));
+    for (int64_t i = 0; i < codes.code.size(0); ++i) names.push_back(fmt::format("latent{:04}", i));
+    return codes;
+  }
+  const std::vector<uint64_t> seeds = parse_seeds(c.seeds);
+  for (const uint64_t seed : seeds) names.push_back(fmt::format("seed{:04}", seed));
+  const double scale = model.truncate(c.trunc) ? 1 : c.trunc;
+  return {latents_for_seeds(model, seeds, scale), choose_labels(model, c.label, static_cast<int64_t>(seeds.size()))};
+}
+
 void run_sample(const SampleCommand& c) {
   LoadedModel loaded = load_model(c.model);
   LatentModel& model = *loaded.model;
   if (model.translates()) fail("{}: translates images, it makes none: use obverse translate", c.model);
-  const std::vector<uint64_t> seeds = parse_seeds(c.seeds);
-  const auto n = static_cast<int64_t>(seeds.size());
-  const double scale = model.truncate(c.trunc) ? 1 : c.trunc;
-  const at::Tensor x = decode_all(model, latents_for_seeds(model, seeds, scale), choose_labels(model, c.label, n));
+  std::vector<std::string> names;
+  const Latents codes = choose_codes(c, model, names);
+  const at::Tensor x = decode_all(model, codes.code, codes.y);
   if (model.domain().kind == Domain::Kind::points) {
     const std::string path = c.out.empty() ? "samples.npz" : c.out;
     write_npz(path, {{"arr_0", x}});
@@ -83,9 +97,9 @@ void run_sample(const SampleCommand& c) {
     std::error_code error;
     std::filesystem::create_directories(c.out, error);
     if (error) fail("{}: cannot make the folder ({})", c.out, error.message());
-    for (int64_t i = 0; i < n; ++i)
-      write_png(fmt::format("{}/seed{:04}.png", c.out, seeds[static_cast<size_t>(i)]), bytes[i]);
-    fmt::print("{}: {} images\n", c.out, n);
+    for (size_t i = 0; i < names.size(); ++i)
+      write_png(fmt::format("{}/{}.png", c.out, names[i]), bytes[static_cast<int64_t>(i)]);
+    fmt::print("{}: {} images\n", c.out, names.size());
   }
   const std::string grid = c.grid.empty() && c.out.empty() ? "samples.png" : c.grid;
   if (!grid.empty()) {
@@ -99,7 +113,10 @@ void run_sample(const SampleCommand& c) {
 void setup_sample(CLI::App& app) {
   auto c = std::make_shared<SampleCommand>();
   app.add_option("model", c->model, "model file or run folder")->required();
-  app.add_option("--seeds", c->seeds, "list and ranges of seeds")->capture_default_str();
+  CLI::Option* seeds = app.add_option("--seeds", c->seeds, "list and ranges of seeds")->capture_default_str();
+  app.add_option("--latents", c->latents, "decode the codes of latents.npz or posterior.npz instead")
+      ->type_name("FILE.npz")
+      ->excludes(seeds);
   app.add_option("--trunc", c->trunc,
                  "truncation psi: takes codes towards their mean, in w where the model has one, else in z")
       ->check(CLI::Range(0.0, 10.0))

@@ -2,10 +2,9 @@
 
 #include <ATen/ATen.h>
 
-#include <tuple>
-
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
+#include "obverse/losses/likelihoods.h"
 #include "obverse/losses/penalties.h"
 #include "obverse/losses/reconstruction.h"
 
@@ -20,12 +19,19 @@ void BiganOptions::describe(Fields& f) {
     f("critic_steps", critic_steps, "discriminator steps a step of generator and encoder", {1, 1000});
     f("r1", r1, "gamma of the zero-centred penalty on pairs (x, E(x)); 0: off", kNotNegative);
     f("r2", r2, "gamma of the zero-centred penalty on pairs (G(z), z); 0: off", kNotNegative);
+    f("penalty_interval", penalty_interval, "penalties are taken every so many rounds, as a step that much stronger",
+      {1, 1000});
     f("cycle_image", cycle_image, "weight of the distance of G(E(x)) to x; 0: off", kNotNegative);
+    f("cycle_feature", cycle_feature, "weight of that distance in the discriminator's features of x; 0: off",
+      kNotNegative);
     f("cycle_latent", cycle_latent, "weight of the distance of E(G(z)) to z; 0: off", kNotNegative);
     f("adversarial_encoder", adversarial_encoder,
       "the encoder learns from the discriminator too; false: from the cycle terms alone (VEEGAN)");
     if (!adversarial_encoder && cycle_latent == 0 && cycle_image == 0)
       f.problem("adversarial_encoder", "the encoder has nothing to learn from: set cycle_latent, or true");
+    f("code_match", code_match, "weight of the divergence of a batch's codes, as Gaussians, from N(0, 1); 0: off",
+      kNotNegative);
+    if (code_match > 0 && prior != "normal") f.problem("code_match", "is for prior = \"normal\"");
     if (stochastic && prior != "normal")
       f.problem("prior", "a stochastic encoder is Gaussian: use prior = \"normal\", or stochastic = false");
   });
@@ -47,16 +53,28 @@ Bigan::Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed)
                options_.generator_optimiser}};
 }
 
+TwoWayOptions::TwoWayOptions() {
+  loss = "relativistic-pairing";
+  stochastic = true;
+  r1 = r2 = 0.1;
+  cycle_image = cycle_feature = 1;
+  cycle_latent = 0.05;
+  code_match = 1;
+  penalty_interval = 4;
+}
+
 std::vector<Phase> Bigan::phases() {
-  return {{"discriminator", "main", 1, options_.critic_steps}, {"generator", "main"}};
+  std::vector<Phase> result = {{"discriminator", "main", 1, options_.critic_steps}};
+  if (penalised_apart()) result.push_back({"discriminator", "penalty", options_.penalty_interval});
+  result.push_back({"generator", "main"});
+  return result;
 }
 
 Terms Bigan::loss(const Phase& phase, Round& round) {
+  if (phase.name == "penalty") return penalty_loss(round);
   if (phase.player == "discriminator") return discriminator_loss(round);
   const Pairs pairs = make_pairs(round);
-  at::Tensor real_logits, fake_logits;
-  judge(pairs, real_logits, fake_logits);
-  return generator_loss(pairs, real_logits, fake_logits);
+  return generator_loss(pairs, judge(pairs));
 }
 
 // The row's formulas, with pairs in place of samples.
@@ -64,13 +82,18 @@ std::vector<std::pair<std::string, std::string>> Bigan::formulas(const Phase& ph
   const std::string pairs = "; D(x) is D(x, E(x)), D(G(z)) is D(G(z), z)";
   std::vector<std::pair<std::string, std::string>> lines;
   if (phase.player == "discriminator") {
-    lines = {{"main", loss_.discriminator_formula + pairs}};
+    if (phase.name == "main") lines = {{"main", loss_.discriminator_formula + pairs}};
+    if ((phase.name == "main") == penalised_apart()) return lines;
     if (options_.r1.from > 0) lines.emplace_back("r1", "r1 / 2 E |grad D(x, E(x))|^2");
     if (options_.r2.from > 0) lines.emplace_back("r2", "r2 / 2 E |grad D(G(z), z)|^2");
     return lines;
   }
   lines = {{"main", loss_.generator_formula + pairs + (loss_.generator_needs_real ? "" : "; and with both swapped")}};
   if (options_.cycle_image > 0) lines.emplace_back("cycle_image", "cycle_image E |G(E(x)) - x|^2 / n");
+  if (options_.cycle_feature > 0)
+    lines.emplace_back("cycle_feature", "cycle_feature E |f(G(E(x))) - f(x)|^2 / F, f: features of D");
+  if (options_.code_match > 0)
+    lines.emplace_back("code_match", "code_match KL(N(mean, variance of a batch's codes) || N(0, 1)) / d");
   if (options_.cycle_latent > 0)
     lines.emplace_back("cycle_latent", options_.stochastic ? "cycle_latent E -log q(z | G(z)) / d"
                                                            : "cycle_latent E |E(G(z)) - z|^2 / d");
@@ -87,53 +110,90 @@ Bigan::Pairs Bigan::make_pairs(Round& round) const {
   return pairs;
 }
 
-// Logits [N] of the two kinds of pairs; in one pass unless a logit depends on its whole batch.
-void Bigan::judge(const Pairs& p, at::Tensor& real_logits, at::Tensor& fake_logits) const {
+// In one pass unless a logit depends on its whole batch.
+Bigan::Judgement Bigan::judge(const Pairs& p) const {
+  JointDiscriminator& D = *discriminator_;
   const at::Tensor z_real = options_.adversarial_encoder ? p.z_real : p.z_real.detach();
-  if (discriminator_->mixes_samples()) {
-    real_logits = discriminator_->forward(p.real.x, z_real, p.real.y);
-    fake_logits = discriminator_->forward(p.x_fake, p.z, p.real.y);
-    return;
+  if (D.mixes_samples()) {
+    const at::Tensor real = D.features(p.real.x), fake = D.features(p.x_fake);
+    return {real, D.head(real, z_real, p.real.y), D.head(fake, p.z, p.real.y), {}, {}};
   }
   const at::Tensor y = p.real.y.defined() ? p.real.y.repeat({2}) : p.real.y;
-  const auto logits = discriminator_->forward(at::cat({p.real.x, p.x_fake}), at::cat({z_real, p.z}), y).chunk(2);
-  real_logits = logits[0];
-  fake_logits = logits[1];
+  const at::Tensor features = D.features(at::cat({p.real.x, p.x_fake}));
+  const auto logits = D.head(features, at::cat({z_real, p.z}), y).chunk(2);
+  return {features.chunk(2)[0], logits[0], logits[1], {}, {}};
+}
+
+Bigan::Judgement Bigan::judge_with_gradient(const Pairs& p) const {
+  const auto [real_logits, real_slope] = discriminator_->forward_with_gradient(p.real.x, p.z_real, p.real.y);
+  const auto [fake_logits, fake_slope] = discriminator_->forward_with_gradient(p.x_fake, p.z, p.real.y);
+  return {{}, real_logits, fake_logits, real_slope, fake_slope};
+}
+
+bool Bigan::penalised(const Round& round) const {
+  return options_.r1.at(round.progress) > 0 || options_.r2.at(round.progress) > 0;
+}
+
+bool Bigan::penalised_apart() const {
+  const Schedule off = 0.0;
+  return options_.penalty_interval > 1 && !(options_.r1 == off && options_.r2 == off);
 }
 
 // D minimises loss(D(x, E(x)), D(G(z), z)) + r1 / 2 ||grad D(x, E(x))||^2 + r2 / 2 ||grad D(G(z), z)||^2.
 Terms Bigan::discriminator_loss(Round& round) {
   const Pairs pairs = without_grad([&] { return make_pairs(round); });
-  const double r1 = options_.r1.at(round.progress), r2 = options_.r2.at(round.progress);
-  at::Tensor real_logits, fake_logits, real_slope, fake_slope;
-  if (r1 == 0 && r2 == 0) {
-    judge(pairs, real_logits, fake_logits);
-  } else {
-    std::tie(real_logits, real_slope) = discriminator_->forward_with_gradient(pairs.real.x, pairs.z_real, pairs.real.y);
-    std::tie(fake_logits, fake_slope) = discriminator_->forward_with_gradient(pairs.x_fake, pairs.z, pairs.real.y);
-  }
-  Terms terms = discriminator_terms(real_logits, fake_logits);
-  if (r1 > 0) terms.add("r1", 0.5 * r1 * zero_centred_penalty(real_slope).mean());
-  if (r2 > 0) terms.add("r2", 0.5 * r2 * zero_centred_penalty(fake_slope).mean());
+  if (penalised_apart() || !penalised(round)) return discriminator_terms(judge(pairs));
+  const Judgement judgement = judge_with_gradient(pairs);
+  Terms terms = discriminator_terms(judgement);
+  add_penalties(judgement, round, terms);
   return terms;
 }
 
-Terms Bigan::discriminator_terms(const at::Tensor& real_logits, const at::Tensor& fake_logits) const {
+Terms Bigan::discriminator_terms(const Judgement& j) const {
   Terms terms;
-  terms.add("main", loss_.discriminator(real_logits, fake_logits).mean());
-  terms.watch("scores/real", mean_of(real_logits));
-  terms.watch("scores/fake", mean_of(fake_logits));
+  terms.add("main", loss_.discriminator(j.real_logits, j.fake_logits).mean());
+  terms.watch("scores/real", mean_of(j.real_logits));
+  terms.watch("scores/fake", mean_of(j.fake_logits));
+  return terms;
+}
+
+void Bigan::add_penalties(const Judgement& j, const Round& round, Terms& terms) const {
+  const double half = 0.5 * static_cast<double>(options_.penalty_interval);
+  const double r1 = options_.r1.at(round.progress), r2 = options_.r2.at(round.progress);
+  if (r1 > 0 || penalised_apart()) terms.add("r1", half * r1 * zero_centred_penalty(j.real_slope).mean());
+  if (r2 > 0 || penalised_apart()) terms.add("r2", half * r2 * zero_centred_penalty(j.fake_slope).mean());
+}
+
+// A step of its own, where penalties are not taken every round.
+Terms Bigan::penalty_loss(Round& round) {
+  Terms terms;
+  add_penalties(judge_with_gradient(without_grad([&] { return make_pairs(round); })), round, terms);
   return terms;
 }
 
 // G and E minimise the loss with the roles of the pairs swapped, and the cycle terms.
-Terms Bigan::generator_loss(const Pairs& p, const at::Tensor& real_logits, const at::Tensor& fake_logits) const {
+Terms Bigan::generator_loss(const Pairs& p, const Judgement& j) const {
   Terms terms;
-  terms.add("main", pair_generator_loss(loss_, real_logits, fake_logits).mean());
+  terms.add("main", pair_generator_loss(loss_, j.real_logits, j.fake_logits).mean());
   terms.watch("code_square", mean_of(p.z_real.detach().square()));  // 1 under the normal prior, 1/3 under the uniform
-  if (options_.cycle_image > 0) {
+  if (options_.code_match > 0) terms.add("code_match", options_.code_match * moment_divergence(p.z_real).mean());
+  add_cycles(p, j.real_features, terms);
+  return terms;
+}
+
+// Running statistics are those of the pairs: E's of real samples, G's of draws from the prior.
+void Bigan::add_cycles(const Pairs& p, const at::Tensor& real_features, Terms& terms) const {
+  networks_.generator->track(false);
+  networks_.encoder->track(false);
+  discriminator_->track(false);
+  if (options_.cycle_image > 0 || options_.cycle_feature > 0) {
     const at::Tensor back = networks_.generator->forward(p.z_real, p.real.y);
-    terms.add("cycle_image", options_.cycle_image * mean_squared_error(back, p.real.x).mean());
+    const at::Tensor error = mean_squared_error(back, p.real.x).mean();
+    terms.watch("mse", mean_of(error.detach()));
+    if (options_.cycle_image > 0) terms.add("cycle_image", options_.cycle_image * error);
+    if (options_.cycle_feature > 0)
+      terms.add("cycle_feature", options_.cycle_feature *
+                                     mean_squared_error(discriminator_->features(back), real_features.detach()).mean());
   }
   if (options_.cycle_latent > 0) {
     const CodeDistribution found = networks_.infer(p.x_fake, p.real.y);
@@ -141,21 +201,17 @@ Terms Bigan::generator_loss(const Pairs& p, const at::Tensor& real_logits, const
                                                  : mean_squared_error(found.mean, p.z);
     terms.add("cycle_latent", options_.cycle_latent * error.mean());
   }
-  return terms;
 }
 
 std::vector<Terms> Bigan::gradients(const std::vector<Phase>& phases, Round& round) {
-  const bool penalised = options_.r1.at(round.progress) > 0 || options_.r2.at(round.progress) > 0;
-  if (phases.size() != 2 || penalised) return Game::gradients(phases, round);
+  if (phases.size() != 2 || (penalised(round) && !penalised_apart())) return Game::gradients(phases, round);
   for (const auto& [name, module] : modules()) module->set_requires_grad(true), module->track(true);
   const Pairs pairs = make_pairs(round);
-  at::Tensor real_logits, fake_logits;
-  judge(pairs, real_logits, fake_logits);
+  const Judgement judgement = judge(pairs);
   std::vector<Terms> terms;
   for (const Phase& phase : phases) {
     const bool critic = phase.player == "discriminator";
-    terms.push_back(critic ? discriminator_terms(real_logits, fake_logits)
-                           : generator_loss(pairs, real_logits, fake_logits));
+    terms.push_back(critic ? discriminator_terms(judgement) : generator_loss(pairs, judgement));
     std::vector<at::Tensor> own;
     for (const auto& [name, p] : player(phase.player).parameters()) own.push_back(p);
     terms.back().total().backward({}, /*retain_graph=*/&phase != &phases.back(), false, own);

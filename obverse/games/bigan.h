@@ -12,7 +12,8 @@ struct BiganOptions : AutoencoderOptions {
   bool stochastic = false;
   int64_t critic_steps = 1;
   Schedule r1 = 0.0, r2 = 0.0;
-  double cycle_image = 0, cycle_latent = 0;
+  int64_t penalty_interval = 1;
+  double cycle_image = 0, cycle_feature = 0, cycle_latent = 0, code_match = 0;
   bool adversarial_encoder = true;
   Choice<NetworkRow<JointDiscriminator>> discriminator{joint_discriminator_table(), "dcgan"};
   OptimiserOptions discriminator_optimiser;
@@ -28,15 +29,23 @@ struct VeeganOptions : BiganOptions {
   }
 };
 
+/// The same tables with the defaults of kind "two-way": relativistic pairing of (x, z ~ q(z | x)) against (G(z), z), R1
+/// and R2 on both, and cycles that hold the two directions together.
+struct TwoWayOptions : BiganOptions {
+  TwoWayOptions();
+};
+
 /// Adversarially learned inference: a joint discriminator tells pairs (x, E(x)) from pairs (G(z), z); generator and
 /// encoder, one player, each make its pairs pass for the other's. With a deterministic encoder it is BiGAN (Donahue
 /// 2017), with a Gaussian one, reparameterised, ALI (Dumoulin 2017; the generator stays deterministic). Zero-centred
 /// penalties (Mescheder 2018) are taken of the joint input, E(x) and G(z) detached; the cycle terms are those of ALICE
 /// (Li 2017):
-///   image:  ||G(E(x)) - x||^2 / n        latent:  ||E(G(z)) - z||^2 / d, or -log q(z | G(z)) / d when stochastic.
-/// Where the encoder is not adversarial it learns from cycle terms alone. With the latent one it is then VEEGAN's
-/// reconstructor (Srivastava 2017, algorithm 1): it takes every mode of the data to some code, and where G has dropped
-/// a mode, pairs of it with their codes give G away.
+///   image:  ||G(E(x)) - x||^2 / n        latent:  ||E(G(z)) - z||^2 / d, or -log q(z | G(z)) / d when stochastic,
+/// and, as in Larsen 2016, the image's in the discriminator's features of x: ||f(G(E(x))) - f(x)||^2 / F. code_match
+/// pulls mean and variance of a batch's codes to the prior's (moment_divergence): codes that are merely too long need
+/// no discriminator. Where the encoder is not adversarial it learns from cycle terms alone. With the latent one it is
+/// then VEEGAN's reconstructor (Srivastava 2017, algorithm 1): it takes every mode of the data to some code, and where
+/// G has dropped a mode, pairs of it with their codes give G away.
 class Bigan : public Game {
  public:
   Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed);
@@ -58,10 +67,21 @@ class Bigan : public Game {
     at::Tensor x_fake, z;   // G(z), z
   };
   Pairs make_pairs(Round& round) const;
-  void judge(const Pairs& pairs, at::Tensor& real_logits, at::Tensor& fake_logits) const;
+  struct Judgement {
+    at::Tensor real_features;             // [N, F], of x
+    at::Tensor real_logits, fake_logits;  // [N]
+    at::Tensor real_slope, fake_slope;    // [N, n + d], where penalties are on
+  };
+  Judgement judge(const Pairs& pairs) const;
+  Judgement judge_with_gradient(const Pairs& pairs) const;
+  bool penalised(const Round& round) const;
+  bool penalised_apart() const;
   Terms discriminator_loss(Round& round);
-  Terms discriminator_terms(const at::Tensor& real_logits, const at::Tensor& fake_logits) const;
-  Terms generator_loss(const Pairs& pairs, const at::Tensor& real_logits, const at::Tensor& fake_logits) const;
+  Terms discriminator_terms(const Judgement& judgement) const;
+  void add_penalties(const Judgement& judgement, const Round& round, Terms& terms) const;
+  Terms penalty_loss(Round& round);
+  Terms generator_loss(const Pairs& pairs, const Judgement& judgement) const;
+  void add_cycles(const Pairs& pairs, const at::Tensor& real_features, Terms& terms) const;
 
   BiganOptions options_;
   const AdversarialLoss& loss_;

@@ -173,7 +173,7 @@ std::unique_ptr<Game> untrained(const ModelComparison& c) {
 
 void add_probes(const ModelComparison& c, Sheet& sheet) {
   LatentModel& model = *c.loaded.model;
-  if (!c.train.labels.defined() || !c.test.labels.defined()) return;
+  if (c.options.probe == "none" || !c.train.labels.defined() || !c.test.labels.defined()) return;
   const auto fresh = untrained(c);
   const auto fresh_model = fresh->model();
   const auto add = [&](const std::string& what, View view) {
@@ -189,7 +189,7 @@ void add_probes(const ModelComparison& c, Sheet& sheet) {
     add_one("linear probe", linear, linear_floor);
   };
   add("codes", codes_of);
-  if (model.has_encoder_features()) add("features", features_of_encoder);
+  if (c.options.probe == "both" && model.has_encoder_features()) add("features", features_of_encoder);
 }
 
 std::vector<Figure> measure_inference(const ModelComparison& c) {

@@ -10,6 +10,7 @@ namespace obverse {
 struct ModelMetricOptions {
   InvertOptions invert;         // how codes are inferred
   int64_t inverted = 1000;      // held-out samples, and own samples, to invert; all there are at most
+  std::string probe = "both";   // what labels are read off: codes, both (the encoder's features too: minutes), none
   int64_t bound_samples = 100;  // draws a sample for bounds of the likelihood
   uint64_t seed = 0;
 };

@@ -9,8 +9,9 @@ namespace obverse {
 /// The label of each test vector's nearest training vector (Euclidean): [M].
 at::Tensor nearest_labels(const at::Tensor& x, const at::Tensor& y, const at::Tensor& test_x);
 
-/// Labels by multinomial logistic regression on standardised vectors, with a small L2 penalty; full-batch Adam, a fixed
-/// number of steps from zero weights, so that nothing is drawn at random: [M].
+/// Labels by multinomial logistic regression on standardised vectors, with a small L2 penalty: Adam from zero weights,
+/// ten epochs of batches of 256 (300 steps at least), each every so-manieth row, so that nothing is drawn at random:
+/// [M].
 at::Tensor linear_probe_labels(const at::Tensor& x, const at::Tensor& y, int64_t classes, const at::Tensor& test_x);
 
 }  // namespace obverse

@@ -56,4 +56,9 @@ Tensor log_mean_exp(const Tensor& log_weights) {
   return at::logsumexp(log_weights, 0) - std::log(static_cast<double>(log_weights.size(0)));
 }
 
+Tensor moment_divergence(const Tensor& codes) {
+  const Tensor variance = codes.var(0, /*unbiased=*/false).clamp_min(1e-6);
+  return 0.5 * (codes.mean(0).square() + variance - 1 - variance.log());
+}
+
 }  // namespace obverse

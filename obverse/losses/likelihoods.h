@@ -27,4 +27,8 @@ at::Tensor gaussian_log_prob(const at::Tensor& x, const at::Tensor& mean, const 
 /// log(mean of exp) over dimension 0: [K, N] -> [N]. The importance-weighted bound of K log-weights: Burda 2016, eq. 8.
 at::Tensor log_mean_exp(const at::Tensor& log_weights);
 
+/// KL of the Gaussian with mean and variance of a batch's codes from N(0, 1), nats a number of the code, by number. A
+/// batch statistic. [N, d] -> [d].
+at::Tensor moment_divergence(const at::Tensor& codes);
+
 }  // namespace obverse

@@ -241,8 +241,9 @@ class DcganJointDiscriminator : public JointDiscriminator {
     trunk_ = child("trunk", std::make_shared<Trunk>(o, shape, rng));
     pair_ = child("pair", std::make_shared<PairHead>(o.pair, trunk_->features(), shape, rng));
   }
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& z, const at::Tensor& y) override {
-    return pair_->forward(trunk_->forward(x), z, y);
+  at::Tensor features(const at::Tensor& x) override { return trunk_->forward(x); }
+  at::Tensor head(const at::Tensor& h, const at::Tensor& z, const at::Tensor& y) override {
+    return pair_->forward(h, z, y);
   }
   bool mixes_samples() const override { return mixes_samples_; }
 

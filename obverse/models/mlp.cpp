@@ -128,8 +128,9 @@ class MlpJointDiscriminator : public JointDiscriminator {
     trunk_ = child("trunk", std::make_shared<DenseTrunk>(options, numbers(shape.domain), rng));
     pair_ = child("pair", std::make_shared<PairHead>(options.pair, trunk_->outputs(), shape, rng));
   }
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& z, const at::Tensor& y) override {
-    return pair_->forward(full_precision(trunk_->forward(x.flatten(1) / scale_)), z, y);
+  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(x.flatten(1) / scale_)); }
+  at::Tensor head(const at::Tensor& h, const at::Tensor& z, const at::Tensor& y) override {
+    return pair_->forward(h, z, y);
   }
   bool mixes_samples() const override { return trunk_->mixes_samples() || pair_->mixes_samples(); }
 

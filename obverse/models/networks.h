@@ -93,8 +93,11 @@ class Encoder : public Module {
 /// Judges pairs of a sample and a code: D(x, z) of BiGAN and ALI.
 class JointDiscriminator : public Module {
  public:
-  /// x: [N, ...], z: [N, z_dim], y: [N] or undefined; returns logits [N] float32.
-  virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& z, const at::Tensor& y) = 0;
+  /// x: [N, ...] float32; returns the features [N, F] float32 of x that the code is judged beside.
+  virtual at::Tensor features(const at::Tensor& x) = 0;
+  /// features, z: [N, z_dim], y: [N] or undefined; returns logits [N] float32.
+  virtual at::Tensor head(const at::Tensor& features, const at::Tensor& z, const at::Tensor& y) = 0;
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& z, const at::Tensor& y) { return head(features(x), z, y); }
   /// Whether a pair's logit depends on the rest of its batch.
   virtual bool mixes_samples() const = 0;
   /// The logits [N] and the gradient of their sum with respect to x and z side by side [N, numbers of x + z_dim], both

@@ -45,7 +45,9 @@ std::string time_text(const nlohmann::json& s) {
 
 std::string recovered_text(const nlohmann::json& s) {
   const auto share = number_of(s, "recovered_share");
-  return share && std::isfinite(*share) ? format_number(100 * *share) + " %" : "";
+  if (!share || !std::isfinite(*share)) return "";
+  const std::string within = number_text(s, "recovered_within");
+  return format_number(100 * *share) + " %" + (within.empty() ? within : " <small>within " + within + "</small>");
 }
 
 const std::vector<Column>& columns() {

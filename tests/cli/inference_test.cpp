@@ -53,6 +53,8 @@ TEST_P(EveryKind, IsTrainedSampledInvertedMeasuredAndReported) {
       run({"invert", model_, "--own", "8", "--method", "auto", "--steps", "20", "--json", "--out", folder_.file("i")}));
   EXPECT_EQ(inverted["method"], GetParam().method);
   EXPECT_EQ(inverted["images"], 8);
+  run({"sample", model_, "--latents", folder_.file("i/latents.npz"), "--out", folder_.file("back.npz")});
+  EXPECT_TRUE(std::filesystem::exists(folder_.file("back.npz")));
   const auto drawn =
       nlohmann::json::parse(run({"posterior", model_, "--own", "2", "--noise", "0.5", "--warmup", "10", "--draws", "10",
                                  "--chains", "2", "--json", "--out", folder_.file("p")}));
@@ -67,7 +69,7 @@ TEST_P(EveryKind, IsTrainedSampledInvertedMeasuredAndReported) {
 
 INSTANTIATE_TEST_SUITE_P(Table, EveryKind,
                          ::testing::Values(Kind{"bigan", "stochastic = true\n" + kPair + kCritic, "hybrid"},
-                                           Kind{"vae", kPair, "hybrid"},
+                                           Kind{"two-way", kPair + kCritic, "hybrid"}, Kind{"vae", kPair, "hybrid"},
                                            Kind{"joint-regressor", kPair + kCritic, "hybrid"},
                                            Kind{"vae-gan", kPair + kCritic, "hybrid"},
                                            Kind{"adversarial-autoencoder", kPair + kCritic, "hybrid"},

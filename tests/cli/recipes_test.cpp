@@ -54,6 +54,40 @@ TEST_F(Recipes, OfGeneratorsAreValidByThemselves) {
   EXPECT_GE(seen, 4);
 }
 
+// A moment of each, on the digits above; then there and back, the class given or found.
+TEST_F(Recipes, ThatInferAreTrainedSampledAndInverted) {
+  struct Inferring {
+    std::string name;
+    bool conditional;
+  };
+  for (const auto& [name, conditional] :
+       {Inferring{"joint-regressor-fashion", false}, Inferring{"bigan-fashion-conditional", true},
+        Inferring{"vae-fashion-conditional", true}, Inferring{"two-way-fashion", false}}) {
+    const TemporaryFolder folder;
+    const auto run = [&](std::vector<std::string> words) {
+      Program program(words, folder.file("log"));
+      EXPECT_EQ(program.wait(), 0) << program.err();
+      return program.out();
+    };
+    run({"train", kRecipes + "/" + name + ".toml", "--out", folder.file("runs"), "--quiet", "--set",
+         "data.source=\"mnist\"", "--set", "train.kimg=0.064", "--set", "train.monitors=false", "--set",
+         "eval.metrics=[]"});
+    const std::string model = folder.file("runs/00000-" + name);
+    std::vector<std::string> invert = {"invert",  model, "--count", "3",     "--method",      "hybrid",
+                                       "--steps", "2",   "--json",  "--out", folder.file("i")};
+    if (conditional) invert.push_back("--find-class");
+    const auto summary = nlohmann::json::parse(run(invert));
+    EXPECT_EQ(summary["method"], "hybrid") << name;
+    EXPECT_EQ(summary["class_accuracy"].is_null(), !conditional) << name;
+    EXPECT_TRUE(std::filesystem::exists(folder.file("i/figure.png")));
+    std::vector<std::string> sample = {
+        "sample", model, "--latents", folder.file("i/latents.npz"), "--grid", folder.file("back.png")};
+    run(sample);
+    if (!conditional) continue;
+    run({"sample", model, "--seeds", "0-3", "--class", "3", "--grid", folder.file("threes.png")});
+  }
+}
+
 struct Mixture {
   std::string name, kimg;  // a small part of the recipe's length
   double modes, high_quality, reverse_kl;

@@ -109,12 +109,30 @@ TEST(Bigan, PenaltiesAreOfSampleAndCodeTogether) {
   EXPECT_NEAR(term(terms, "r2"), 2.5 * square, 1e-5);
 }
 
+TEST(Bigan, PenaltiesTakenNowAndThenAreThatMuchStronger) {
+  const auto every = game_of("r1 = 3.0\nr2 = 5.0"), apart = game_of("r1 = 3.0\nr2 = 5.0\npenalty_interval = 4");
+  ASSERT_EQ(apart->phases().size(), 3);
+  EXPECT_EQ(apart->phases()[1].interval, 4);
+  Draws draws;
+  Round round = draws.round();
+  const Terms both = every->loss({"discriminator"}, round);
+  draws.rng = Rng(2);
+  const Terms main = apart->loss({"discriminator"}, round);
+  EXPECT_EQ(main.terms().size(), 1);
+  EXPECT_NEAR(term(main, "main"), term(both, "main"), 1e-6);
+  draws.rng = Rng(2);
+  const Terms penalty = apart->loss(apart->phases()[1], round);
+  EXPECT_NEAR(term(penalty, "r1"), 4 * term(both, "r1"), 1e-5);
+  EXPECT_NEAR(term(penalty, "r2"), 4 * term(both, "r2"), 1e-5);
+  EXPECT_EQ(game_of("penalty_interval = 4")->phases().size(), 2);  // nothing to take
+}
+
 TEST(Bigan, CycleTermsAreTheErrorsOfGoingThereAndBack) {
   Draws draws;
   Rng rng(2);
   const at::Tensor z = rng.normal({4, 2});
   {
-    const auto game = game_of("cycle_image = 2.0\ncycle_latent = 3.0");
+    const auto game = game_of("cycle_image = 2.0\ncycle_latent = 3.0\ncycle_feature = 5.0");
     Round round = draws.round();
     const Terms terms = game->loss({"generator"}, round);
     const auto model = game->model();
@@ -122,6 +140,9 @@ TEST(Bigan, CycleTermsAreTheErrorsOfGoingThereAndBack) {
     const at::Tensor code = model->encode(model->decode(z, {}), {});
     EXPECT_NEAR(term(terms, "cycle_image"), 2 * (back - draws.x).square().mean().item<double>(), 1e-5);
     EXPECT_NEAR(term(terms, "cycle_latent"), 3 * (code - z).square().mean().item<double>(), 1e-5);
+    JointDiscriminator& D = discriminator_of(*game);
+    const at::Tensor apart = D.features(back) - D.features(draws.x);
+    EXPECT_NEAR(term(terms, "cycle_feature"), 5 * apart.square().mean().item<double>(), 1e-5);
   }
   const auto game = game_of("stochastic = true\ncycle_latent = 3.0");
   draws.rng = Rng(2);

@@ -33,6 +33,7 @@ const std::vector<Variant>& variants() {
        std::string(kPoints) + "[discriminator]\nkind = 'mlp'\nwidths = [8]\n", false},
       {"veegan", "", all},
       {"veegan", "", std::string(kPoints) + "[discriminator]\nkind = 'mlp'\nwidths = [8]\n", false},
+      {"two-way", "penalty_interval = 2", all + "batch_norm = true\npair = { code_widths = [6] }\n"},
       {"joint-regressor", "conditional = true\nprior = 'uniform'", all},
       {"vae", "conditional = true\nlikelihood = 'bernoulli'\nbinarise = true", pair},
       {"vae", "likelihood = 'discretised-logistic'\nsamples = 3\nimportance = true", pair},

@@ -73,5 +73,13 @@ TEST(Likelihoods, LogMeanExpIsThatOfEachColumn) {
   EXPECT_NEAR(bound[1].item<double>(), 1000, 1e-9);
 }
 
+// Codes 1, 5, 1, 5: mean 3, variance 4: (9 + 4 - 1 - log 4) / 2. Codes 0, 0, 1, -1: mean 0, variance 1/2.
+TEST(Likelihoods, MomentDivergenceByHand) {
+  const at::Tensor codes = at::tensor({1.0, 0.0, 5.0, 0.0, 1.0, 1.0, 5.0, -1.0}, at::kDouble).view({4, 2});
+  const at::Tensor found = moment_divergence(codes);
+  EXPECT_NEAR(found[0].item<double>(), (12 - std::log(4.0)) / 2, 1e-12);
+  EXPECT_NEAR(found[1].item<double>(), (0.5 - 1 - std::log(0.5)) / 2, 1e-12);
+}
+
 }  // namespace
 }  // namespace obverse

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "obverse/core/named_tensors.h"
+#include "obverse/models/latent_model.h"
+
+namespace obverse {
+
+/// Codes in a .npz: "z", "y" where the model is conditional, "model_hash" (the model file's SHA-256, bytes of text),
+/// and whatever else is known of them.
+struct Latents {
+  at::Tensor code;  // [N, ...] of the model's first space
+  at::Tensor y;     // [N] int64; undefined when the model is unconditional
+};
+
+/// code: [..., code's shape], y: as many labels, or undefined.
+void write_latents(const std::string& path, const LatentModel& model, const Latents& latents,
+                   const NamedTensors& more = {});
+
+/// Reads them back, all but the code's own axes made one. Throws UserError when the file is damaged, holds no codes of
+/// the model's shape, numbers that are not finite, labels that are missing or out of range, or another model's hash.
+Latents read_latents(const std::string& path, const LatentModel& model);
+
+}  // namespace obverse
