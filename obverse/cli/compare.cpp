@@ -29,6 +29,7 @@ void print_json(const std::vector<ComparedMetric>& metrics) {
     for (const Compared& row : metric.rows)
       rows.push_back({{"name", row.name},
                       {"seeds", row.seeds},
+                      {"sets", row.sets},
                       {"value", number(row.value)},
                       {"low", number(row.low)},
                       {"high", number(row.high)},

@@ -17,7 +17,7 @@ namespace {
 
 struct EvalCommand {
   std::string model, data, real, fake, features, path;
-  int64_t size = 0;
+  int64_t size = 0, sets = 1;
   EvaluateOptions options;
   std::vector<std::string> model_metrics;  // of the names given, those of model_metric_table()
   ModelMetricOptions model_options;
@@ -50,8 +50,22 @@ void measure_statistics(const EvalCommand& c, const DataOptions& options, const 
   shape.domain = domain;
   const auto network = choose_features(c.features, options, shape, log_line);
   line.data = options.source;
+  if (c.sets > 1) fail("{}: statistics allow one set: leave out --sets", options.source);
   report_figures({evaluate_statistics(c.options, read_statistics(options.source), domain, fake, *network)}, line, "",
                  c.json);
+}
+
+// The figures of each set of samples; the floors, which rest on the data alone, are those of the first.
+std::vector<std::vector<Figure>> figures_of_sets(const EvalCommand& c, Evaluator& evaluator, const SampleSource& fake,
+                                                 LatentModel* model) {
+  std::vector<std::vector<Figure>> sets;
+  EvaluateOptions options = c.options;
+  for (int64_t set = 0; set < c.sets; ++set) {
+    sets.push_back(evaluator.evaluate(options, fake, model));
+    options.floors = false;
+    ++options.seed;
+  }
+  return sets;
 }
 
 // Measures `fake` against the data set that `options` name, prints, and records in `run` when it is a folder. loaded:
@@ -62,16 +76,17 @@ void measure(const EvalCommand& c, const DataOptions& options, const Domain& fak
   const Dataset train = load_dataset(options, "train"), test = load_dataset(options, "test");
   check_alike(train, fake_domain, line.model);
   const auto network = choose_features(c.features, options, train, log_line);
-  std::vector<Figure> figures;
+  std::vector<std::vector<Figure>> sets = {{}};
+  Evaluator evaluator(train, test, *network);
   if (!c.options.metrics.empty() || c.model_metrics.empty())
-    figures = evaluate(c.options, train, test, fake, *network, loaded ? loaded->model.get() : nullptr);
+    sets = figures_of_sets(c, evaluator, fake, loaded ? loaded->model.get() : nullptr);
   for (const std::string& name : c.model_metrics) {
     const ModelComparison comparison{*loaded, train, test, *network, c.model_options};
     for (Figure& figure : find_row(model_metric_table(), "metric", name).measure(comparison))
-      figures.push_back(std::move(figure));
+      sets[0].push_back(std::move(figure));
   }
   line.data = options.source;
-  report_figures(figures, line, run, c.json);
+  report_sets(sets, line, run, c.json);
 }
 
 void measure_model(const EvalCommand& c) {
@@ -121,9 +136,10 @@ void measure_sets(EvalCommand c) {
   real.size = other.size = c.size;
   const Dataset fake = whole_dataset(other);
   warn_about(c, real, fake);
-  if (c.options.samples > fake.size())
-    fail("--samples {}: {} holds {}: ask for at most as many", c.options.samples, c.fake, fake.size());
-  if (c.options.samples == 0) c.options.samples = std::min<int64_t>(10'000, fake.size());
+  if (c.options.samples * c.sets > fake.size())
+    fail("--samples {}: {} holds {}: ask for at most {}", c.options.samples, c.fake, fake.size(), fake.size() / c.sets);
+  if (c.options.samples == 0) c.options.samples = std::min<int64_t>(10'000, fake.size() / c.sets);
+  if (c.options.samples == 0) fail("--sets {}: {} holds {} samples: ask for fewer", c.sets, c.fake, fake.size());
   const at::Tensor order = Rng(c.options.seed, "evaluated samples").permutation(fake.size());
   int64_t done = 0;
   const SampleSource source = [&](int64_t n, Rng&) {
@@ -160,6 +176,8 @@ void run_eval(EvalCommand c) {
   sort_metrics(c);
   if (sets && !c.model_metrics.empty())
     fail("eval: {} looks at a model, not at samples: name a model in place of --real and --fake", c.model_metrics[0]);
+  if (c.sets > 1 && !c.model_metrics.empty())
+    fail("eval: {} is not of a set of samples: leave out --sets", c.model_metrics[0]);
   sets ? measure_sets(c) : measure_model(c);
 }
 
@@ -182,6 +200,9 @@ void setup_eval(CLI::App& app) {
   app.add_option("--samples", c->options.samples,
                  "generated samples; else 10000, 2500 for mixtures, 26000 for Stacked MNIST")
       ->check(CLI::Range(1, 100'000'000));
+  app.add_option("--sets", c->sets, "independent sets of so many samples: their mean and its interval over the sets")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   app.add_option("--features", c->features,
                  "TorchScript network (FILE.pt, with a card FILE.json), a data set whose classifier to use, or pixels");
   app.add_option("--seed", c->options.seed, "of samples and subsets")->capture_default_str();
@@ -207,6 +228,7 @@ void setup_eval(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--allow-few", c->options.allow_few,
                "measure fid also with fewer samples than features: it is far too large");
+  app.add_flag("!--no-floors", c->options.floors, "do without the same metrics of test data");
   app.add_flag("--json", c->json, "for programs");
   app.callback([c] { run_eval(*c); });
 }

@@ -65,14 +65,15 @@ void print_json(const std::vector<Figure>& figures, const MetricLine& line) {
 
 }  // namespace
 
-void report_figures(const std::vector<Figure>& figures, MetricLine line, const std::string& run, bool json) {
+void report_sets(const std::vector<std::vector<Figure>>& sets, MetricLine line, const std::string& run, bool json) {
   line.timestamp = static_cast<double>(std::time(nullptr));
-  if (json) {
-    print_json(figures, line);
-  } else {
-    print_table(figures);
-  }
-  if (!run.empty()) append_figures(run, figures, line);  // last: the figures are out if this cannot be written
+  json ? print_json(over_sets(sets), line) : print_table(over_sets(sets));
+  if (run.empty()) return;
+  for (const auto& figures : sets) append_figures(run, figures, line);  // last: the figures are out if it cannot be
+}
+
+void report_figures(const std::vector<Figure>& figures, MetricLine line, const std::string& run, bool json) {
+  report_sets({figures}, std::move(line), run, json);
 }
 
 }  // namespace obverse

@@ -11,4 +11,7 @@ std::string run_folder_of(const std::string& model);
 /// folder.
 void report_figures(const std::vector<Figure>& figures, MetricLine line, const std::string& run, bool json);
 
+/// The same for several sets of samples: printed over the sets, appended one by one.
+void report_sets(const std::vector<std::vector<Figure>>& sets, MetricLine line, const std::string& run, bool json);
+
 }  // namespace obverse

@@ -2,15 +2,13 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
-
-#include "obverse/core/rng.h"
+#include "obverse/metrics/hamiltonian.h"
 #include "obverse/recipe/fields.h"
 
 namespace obverse {
 
 /// Log-densities, up to a constant each, of M positions [M, ...]: [M]. Differentiable; -inf where there is none.
-using LogDensity = std::function<at::Tensor(const at::Tensor& position)>;
+using LogDensity = PositionFunction;
 
 struct HmcOptions : Options {
   int64_t leapfrogs = 10;
@@ -30,16 +28,16 @@ class Hmc {
   /// draws that count, which need a fixed step.
   void advance(Rng& rng, bool adapt);
 
-  const at::Tensor& position() const { return position_; }        // [M, ...]
-  const at::Tensor& log_density() const { return log_density_; }  // [M]
-  const at::Tensor& accepted() const { return accepted_; }        // [M], probability, of the last trajectory
-  const at::Tensor& step() const { return step_; }                // [M]
+  const at::Tensor& position() const { return chains_.position; }  // [M, ...]
+  const at::Tensor& log_density() const { return chains_.value; }  // [M]
+  const at::Tensor& accepted() const { return accepted_; }         // [M], probability, of the last trajectory
+  const at::Tensor& step() const { return step_; }                 // [M]
 
  private:
-  std::pair<at::Tensor, at::Tensor> slope(const at::Tensor& position) const;  // log-densities [M], gradients [M, ...]
-  LogDensity density_;
+  TemperedDensity density_;
   HmcOptions options_;
-  at::Tensor position_, log_density_, gradient_, step_, accepted_;
+  HamiltonianChains chains_;
+  at::Tensor step_, accepted_;
   double adaptations_ = 0;
 };
 

@@ -17,12 +17,6 @@ const std::vector<DescentRow>& descent_table() {
   return table;
 }
 
-at::Tensor beside(const at::Tensor& values, const at::Tensor& code) {
-  std::vector<int64_t> shape(static_cast<size_t>(code.dim()), 1);
-  shape[0] = -1;
-  return values.view(shape);
-}
-
 Candidates::Candidates(const Starts& starts)
     : image(starts.image),
       y(starts.y),

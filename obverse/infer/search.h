@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "obverse/infer/optimise.h"
+#include "obverse/metrics/hamiltonian.h"
 
 namespace obverse {
 
@@ -54,8 +55,5 @@ const std::vector<DescentRow>& descent_table();
 
 void descend_by_adam(const Objective& objective, Candidates& candidates, int64_t begin, int64_t end);
 void descend_by_lbfgs(const Objective& objective, Candidates& candidates, int64_t begin, int64_t end);
-
-/// values [M] shaped so that they multiply codes [M, ...].
-at::Tensor beside(const at::Tensor& values, const at::Tensor& code);
 
 }  // namespace obverse

@@ -11,7 +11,7 @@
 
 #include "obverse/core/vectorised.h"
 
-/// What products on the matrix units are made of; for tile_products.cpp and tile_planes.cpp alone.
+/// What products on the matrix units are made of; for files of kernels alone.
 namespace obverse {
 
 #define OBVERSE_TILE_CODE \

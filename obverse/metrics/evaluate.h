@@ -127,6 +127,10 @@ std::vector<Figure> evaluate(const EvaluateOptions& options, const Dataset& trai
 Figure evaluate_statistics(const EvaluateOptions& options, const Moments& real, const Domain& domain,
                            const SampleSource& fake, FeatureNetwork& network);
 
+/// One figure for several, of independent sets of generated samples: their mean, with Student's interval over the sets.
+/// sets: the same figures of each set, in order; of a single set they come back as they are.
+std::vector<Figure> over_sets(const std::vector<std::vector<Figure>>& sets);
+
 /// What a line of a run's metric file tells beside the figures.
 struct MetricLine {
   std::string model;  // path

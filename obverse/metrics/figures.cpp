@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "obverse/core/error.h"
+#include "obverse/core/student.h"
 #include "obverse/metrics/evaluate.h"
 
 namespace obverse {
@@ -27,6 +28,25 @@ void add_details(Json& json, const Figure& figure) {
 }
 
 }  // namespace
+
+std::vector<Figure> over_sets(const std::vector<std::vector<Figure>>& sets) {
+  std::vector<Figure> result = sets.at(0);
+  const auto n = static_cast<double>(sets.size());
+  if (sets.size() == 1) return result;
+  for (size_t i = 0; i < result.size(); ++i) {
+    Figure& f = result[i];
+    double squares = 0;
+    f.value = f.seconds = 0;
+    for (const auto& set : sets) f.value += set.at(i).value / n, f.seconds += set[i].seconds;
+    for (const auto& set : sets) squares += (set[i].value - f.value) * (set[i].value - f.value);
+    const double half = student_quantile(0.05, n - 1) * std::sqrt(squares / (n - 1) / n);
+    f.low = f.value - half;
+    f.high = f.value + half;
+    f.interval = fmt::format("Student, over {} independent sets of generated samples", sets.size());
+    f.details.clear();
+  }
+  return result;
+}
 
 std::string figure_json_line(const std::vector<Figure>& figures, const MetricLine& line) {
   const Figure& first = figures.at(0);

@@ -8,34 +8,19 @@
 
 #include "obverse/core/error.h"
 #include "obverse/metrics/jackknife.h"
+#include "obverse/metrics/scatter.h"
 
 namespace obverse {
 
 Moments::Moments(const at::Tensor& mean, const at::Tensor& covariance)
     : count_(2), mean_(mean.to(at::kDouble)), scatter_(covariance.to(at::kDouble)) {}
 
-// x^T x of x [N, F], the blocks above the diagonal by symmetry.
-static at::Tensor gram(const at::Tensor& x) {
-  constexpr int64_t kBlock = 256;
-  const int64_t width = x.size(1);
-  at::Tensor result = at::empty({width, width}, x.options());
-  for (int64_t i = 0; i < width; i += kBlock) {
-    const at::Tensor below = at::mm(x.slice(1, i).t(), x.slice(1, i, i + kBlock));
-    result.slice(0, i).slice(1, i, i + kBlock).copy_(below);
-    result.slice(0, i, i + kBlock).slice(1, i).copy_(below.t());
-  }
-  return result;
-}
-
 void Moments::add(const at::Tensor& features) {
   if (features.size(0) == 0) return;
-  const at::Tensor x = features.to(at::kDouble);
-  const at::Tensor mean = x.mean(0);
-  const at::Tensor centred = x - mean;
-  const at::Tensor scatter = gram(centred);
-  if (!scatter.diagonal().sum().isfinite().item<bool>())
+  const MeanAndScatter own = scatter_of(features);
+  if (!own.mean.sum().isfinite().item<bool>())
     fail("features hold values that are not finite: the images or the feature network are broken");
-  merge(x.size(0), mean, scatter);
+  merge(features.size(0), own.mean, own.matrix);
 }
 
 void Moments::add(const Moments& other) {

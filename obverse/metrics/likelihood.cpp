@@ -22,17 +22,6 @@ std::vector<double> sigmoid_schedule(int64_t distributions) {
   return betas;
 }
 
-void check_finite(const at::Tensor& log_prob) {
-  if (!log_prob.sum().isfinite().item<bool>())
-    fail("annealing: the decoder or the samples hold values that are not finite");
-}
-
-at::Tensor beside(const at::Tensor& per_row, const at::Tensor& x) {  // [N] to [N, 1, ...]
-  std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
-  shape[0] = per_row.size(0);
-  return per_row.view(shape);
-}
-
 }  // namespace
 
 at::Tensor Observation::log_prob(const at::Tensor& x, const at::Tensor& decoded) const {
@@ -54,13 +43,6 @@ std::string Observation::text() const {
   return kind == Kind::bernoulli ? "bernoulli" : fmt::format("gaussian, sigma {:.4g}", sigma);
 }
 
-// Chains at one moment, a row each.
-struct Annealing::State {
-  at::Tensor x, z;
-  at::Tensor log_prob, slope;  // log p(x | z) [N] float64, and its gradient in z
-  double accepted = 0;         // share of the last transition
-};
-
 Annealing::Annealing(Decoder decoder, int64_t latents, const Observation& observation, const AnnealingOptions& options,
                      const at::Tensor& x, at::ScalarType dtype)
     : decoder_(std::move(decoder)),
@@ -76,76 +58,52 @@ Annealing::Annealing(Decoder decoder, int64_t latents, const Observation& observ
   find_steps(x);
 }
 
-void Annealing::look(State& state) {
-  const at::Tensor z = state.z.detach().requires_grad_(true);
-  const at::Tensor log_prob = observation_.log_prob(state.x, decoder_(z));
-  state.slope = gradient(log_prob, z);
-  state.log_prob = log_prob.detach();
+TemperedDensity Annealing::density(const at::Tensor& x, double beta) const {
+  return {[this, x](const at::Tensor& z) { return observation_.log_prob(x, decoder_(z)); }, beta, true};
 }
 
-// Leapfrog steps on U(z) = |z|^2 / 2 - beta log p(x | z), then Metropolis's choice (Neal 2011, section 5.3.2).
-void Annealing::transition(State& state, double beta, double step) {
-  const auto energy = [&](const State& s, const at::Tensor& momentum) {
-    return 0.5 * (s.z.to(at::kDouble).square().sum(1) + momentum.to(at::kDouble).square().sum(1)) - beta * s.log_prob;
-  };
-  // Each chain's step is drawn anew: of a fixed length, orbits would return to where they began (Neal 2011,
-  // section 5.4.2.2).
-  const at::Tensor steps = ((rng_.uniform({state.z.size(0), 1}) + 0.5) * step).to(dtype_);
-  const auto push = [&](const State& s) { return (beta * s.slope - s.z) * steps; };  // downhill
-  at::Tensor momentum = rng_.normal(state.z.sizes()).to(dtype_);
-  const at::Tensor before = energy(state, momentum);
-  State next = state;
-  momentum = momentum + 0.5 * push(next);
-  for (int64_t i = 0; i < options_.leapfrogs; ++i) {
-    next.z = next.z + steps * momentum;
-    look(next);
-    momentum = momentum + (i + 1 < options_.leapfrogs ? 1.0 : 0.5) * push(next);
-  }
-  const at::Tensor luck = rng_.uniform({state.z.size(0)}).to(at::kDouble).log();
-  const at::Tensor taken = luck < before - energy(next, momentum);
-  state.z = at::where(beside(taken, state.z), next.z, state.z);
-  state.slope = at::where(beside(taken, state.slope), next.slope, state.slope);
-  state.log_prob = at::where(taken, next.log_prob, state.log_prob);
-  state.accepted = taken.to(at::kDouble).mean().item<double>();
+HamiltonianChains Annealing::begin(const at::Tensor& x, const at::Tensor& z) const {
+  HamiltonianChains chains = HamiltonianChains::at_position(density(x, 1).f, z);
+  if (!chains.value.sum().isfinite().item<bool>())
+    fail("annealing: the decoder or the samples hold values that are not finite");
+  return chains;
+}
+
+// Moves the chains at one temperature; returns the mean chance of acceptance.
+double Annealing::move(HamiltonianChains& chains, const at::Tensor& x, double beta, double step) {
+  const at::Tensor steps = (rng_.uniform({x.size(0)}) + 0.5) * step;
+  return chains.advance(density(x, beta), steps, options_.leapfrogs, rng_).mean().item<double>();
 }
 
 // One pass with a step size that follows the acceptance of all chains together.
 void Annealing::find_steps(const at::Tensor& x) {
   const int64_t rows = std::min(x.size(0) * options_.chains, std::min<int64_t>(options_.rows, 512));
-  State state;
-  state.x = x.index_select(0, at::arange(rows, at::kLong).remainder(x.size(0)));
-  state.z = rng_.normal({rows, latents_}).to(dtype_);
-  look(state);
-  check_finite(state.log_prob);
+  const at::Tensor own = x.index_select(0, at::arange(rows, at::kLong).remainder(x.size(0)));
+  HamiltonianChains chains = begin(own, rng_.normal({rows, latents_}).to(dtype_));
   double step = 0.1;
-  const auto move = [&](double beta) {
-    transition(state, beta, step);
-    step = std::clamp(step * std::exp(0.3 * (state.accepted - options_.acceptance)), 1e-6, 1.0);
+  const auto adapt = [&](double beta) {
+    const double accepted = move(chains, own, beta, step);
+    step = std::clamp(step * std::exp(0.3 * (accepted - options_.acceptance)), 1e-6, 1.0);
   };
-  for (int i = 0; i < 50; ++i) move(betas_[1]);
+  for (int i = 0; i < 50; ++i) adapt(betas_[1]);
   steps_ = {0};
   for (size_t t = 1; t + 1 < betas_.size(); ++t) {
-    move(betas_[t]);
+    adapt(betas_[t]);
     steps_.push_back(step);
   }
 }
 
 // Log weights of chains, a row of x each: from the prior when z is undefined, else backwards from z.
 at::Tensor Annealing::chains_of(const at::Tensor& x, const at::Tensor& z, double& acceptance) {
-  State state;
-  state.x = x;
-  state.z = z.defined() ? z.to(dtype_) : rng_.normal({x.size(0), latents_}).to(dtype_);
-  look(state);
-  check_finite(state.log_prob);
+  HamiltonianChains chains = begin(x, z.defined() ? z.to(dtype_) : rng_.normal({x.size(0), latents_}).to(dtype_));
   at::Tensor log_weight = at::zeros({x.size(0)}, at::kDouble);
   const auto last = static_cast<int64_t>(betas_.size()) - 1;
   for (int64_t i = 0; i < last; ++i) {
     const auto t = static_cast<size_t>(z.defined() ? last - 1 - i : i);  // between distributions t and t + 1
-    log_weight = log_weight + (betas_[t + 1] - betas_[t]) * state.log_prob;
+    log_weight = log_weight + (betas_[t + 1] - betas_[t]) * chains.value;
     if (i + 1 == last) break;
     const size_t moved = z.defined() ? t : t + 1;
-    transition(state, betas_[moved], steps_[moved]);
-    acceptance += state.accepted / static_cast<double>(last - 1);
+    acceptance += move(chains, x, betas_[moved], steps_[moved]) / static_cast<double>(last - 1);
   }
   return log_weight;
 }

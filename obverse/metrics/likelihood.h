@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "obverse/core/rng.h"
+#include "obverse/metrics/hamiltonian.h"
 
 namespace obverse {
 
@@ -61,9 +62,9 @@ class Annealing {
   const std::vector<double>& step_sizes() const { return steps_; }
 
  private:
-  struct State;
-  void transition(State& state, double beta, double step);
-  void look(State& state);
+  TemperedDensity density(const at::Tensor& x, double beta) const;
+  HamiltonianChains begin(const at::Tensor& x, const at::Tensor& z) const;
+  double move(HamiltonianChains& chains, const at::Tensor& x, double beta, double step);
   AnnealingResult run(const at::Tensor& x, const at::Tensor& z);
   at::Tensor chains_of(const at::Tensor& x, const at::Tensor& z, double& acceptance);
   void find_steps(const at::Tensor& x);

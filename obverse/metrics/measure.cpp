@@ -15,7 +15,13 @@ Value share(std::string label, double p, int64_t n) {
   const double z2 = kNormal * kNormal, count = static_cast<double>(n);
   const double centre = (p + z2 / (2 * count)) / (1 + z2 / count);
   const double half = kNormal / (1 + z2 / count) * std::sqrt(p * (1 - p) / count + z2 / (4 * count * count));
-  return {std::move(label), p, centre - half, centre + half, "Wilson, samples taken as independent", true, {}};
+  return {std::move(label),
+          p,
+          std::max(0.0, centre - half),
+          std::min(1.0, centre + half),
+          "Wilson, samples taken as independent",
+          true,
+          {}};
 }
 
 Value normal(std::string label, double value, double error, const std::string& how, bool higher_is_better) {

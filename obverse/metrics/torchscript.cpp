@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 struct Card {
   std::string name;
   std::string resize = "none";
-  std::string input = "float";
+  std::string input = "float", output = "features";
   int64_t size = 0;      // images are resized to so many pixels a side; 0: as they are
   int64_t channels = 0;  // 0: as they are
   std::unordered_map<std::string, c10::IValue> arguments;
@@ -36,7 +36,7 @@ Card read_card(const std::string& path, const std::string& stem) {
   Card card;
   card.name = stem;
   if (!fs::exists(path)) return card;
-  const std::vector<std::string> known = {"name", "input", "channels", "size", "resize", "arguments"};
+  const std::vector<std::string> known = {"name", "input", "channels", "size", "resize", "output", "arguments"};
   try {
     const auto json = nlohmann::json::parse(read_file(path, 1 << 16));
     for (const auto& [key, value] : json.items())
@@ -48,6 +48,9 @@ Card read_card(const std::string& path, const std::string& stem) {
     card.input = json.value("input", "float");
     if (card.input != "float" && card.input != "float255" && card.input != "uint8")
       fail("{}: input is \"{}\": use \"float\", \"float255\" or \"uint8\"", path, card.input);
+    card.output = json.value("output", "features");
+    if (card.output != "features" && card.output != "logits" && card.output != "probabilities")
+      fail("{}: output is \"{}\": use \"features\", \"logits\" or \"probabilities\"", path, card.output);
     card.size = json.value("size", int64_t{0});
     if (card.size < 0 || card.size > 4096) fail("{}: size is {}: use 1 to 4096", path, card.size);
     if (card.size > 0) resize_images(at::zeros({1, 1, 1, 1}), card.size, card.resize);  // knows the mode, or says so
@@ -104,7 +107,17 @@ class TorchScript : public FeatureNetwork {
     const at::Tensor f = out.toTensor();
     if (f.dim() < 2) fail("{}: its output is not a vector for each sample", path_);
     dims = f.flatten(1).size(1);
+    if (card_.output == "probabilities" &&
+        !((f >= 0).all() & (f.flatten(1).sum(1) - 1).abs().lt(1e-3).all()).item<bool>())
+      fail("{}: its card says that it gives probabilities, but they are not positive numbers that sum to 1", path_);
     return f.flatten(1);
+  }
+
+  // Of a classifier, what it gives is at once features and classes; how many is known when it has run.
+  int64_t classes() const override { return card_.output == "features" ? 0 : std::max<int64_t>(dims, 1); }
+  at::Tensor logits(const at::Tensor& features) override {
+    if (card_.output == "features") return FeatureNetwork::logits(features);
+    return (card_.output == "logits" ? features : features.clamp_min(1e-30).log()).unsqueeze(1);
   }
 
  private:

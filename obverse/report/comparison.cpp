@@ -56,34 +56,68 @@ bool higher_is_better(const Measurement& m) {
   return word && word->better == Better::higher;
 }
 
+// What counts of one run: measurements of one snapshot, each of samples with a seed of its own.
 struct Found {
   const RunRecord* run;
-  const Measurement* measurement;
+  std::vector<const Measurement*> sets;
+
+  void add(const Measurement& m) {
+    const auto snapshot = [](const Measurement& of) { return of.kimg.value_or(1e300); };
+    if (!sets.empty() && snapshot(m) < snapshot(*sets[0])) return;
+    if (!sets.empty() && snapshot(m) > snapshot(*sets[0])) sets.clear();
+    sets.erase(std::remove_if(sets.begin(), sets.end(), [&](const auto* other) { return other->seed == m.seed; }),
+               sets.end());
+    sets.push_back(&m);
+  }
+  bool independent() const { return sets.size() >= 3; }  // with fewer, an interval over them tells less than their own
+  std::vector<double> values() const {
+    if (!independent()) return {sets.back()->value};
+    std::vector<double> result;
+    for (const Measurement* m : sets) result.push_back(m->value);
+    return result;
+  }
 };
+
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return sum / static_cast<double>(values.size());
+}
+
+// Mean and Student's interval.
+void summarise(const std::vector<double>& values, Compared& row) {
+  const auto n = static_cast<double>(values.size());
+  double squares = 0;
+  row.value = mean(values);
+  for (const double v : values) squares += std::pow(v - row.value, 2);
+  row.degrees = n - 1;
+  row.error = std::sqrt(squares / (n - 1) / n);
+  const double half = student_quantile(0.05, row.degrees) * row.error;
+  row.low = row.value - half, row.high = row.value + half;
+}
 
 Compared compared(const std::vector<Found>& group) {
   Compared row;
   const Found& last = group.back();
-  row.kimg = last.measurement->kimg.value_or(-1);
+  const Measurement& m = *last.sets.back();
+  row.kimg = m.kimg.value_or(-1);
   row.seeds = static_cast<int64_t>(group.size());
-  if (group.size() == 1) {
-    const Measurement& m = *last.measurement;
+  if (group.size() > 1) {
+    row.name = fmt::format("{} ({} seeds)", last.run->option("name"), group.size());
+    std::vector<double> means;
+    for (const Found& f : group) means.push_back(mean(f.values()));
+    summarise(means, row);
+  } else if (last.independent()) {
+    row.sets = static_cast<int64_t>(last.sets.size());
+    row.name = fmt::format("{} ({} sets)", last.run->name, row.sets);
+    summarise(last.values(), row);
+  } else {
     row.name = last.run->name;
     row.value = m.value;
     row.low = m.low.value_or(kNone), row.high = m.high.value_or(kNone);
     row.error = (row.high - row.low) / (2 * 1.959964);
     row.degrees = kInfinite;
-    return row;
   }
-  const auto n = static_cast<double>(group.size());
-  double squares = 0;
-  for (const Found& f : group) row.value += f.measurement->value / n;
-  for (const Found& f : group) squares += std::pow(f.measurement->value - row.value, 2);
-  row.name = fmt::format("{} ({} seeds)", last.run->option("name"), group.size());
-  row.degrees = n - 1;
-  row.error = std::sqrt(squares / (n - 1) / n);
-  const double half = student_quantile(0.05, row.degrees) * row.error;
-  row.low = row.value - half, row.high = row.value + half;
   return row;
 }
 
@@ -219,24 +253,24 @@ std::vector<ComparedMetric> compare_runs(std::vector<RunRecord> runs) {
   std::vector<ComparedMetric> metrics;
   std::vector<std::vector<std::vector<Found>>> groups;  // of a metric: of a recipe
   for (const RunRecord& run : runs) {
-    std::map<std::string, const Measurement*> latest;
+    std::map<std::string, Found> found;
     for (const Measurement& m : run.measurements) {
-      const Measurement*& kept = latest[provenance_key(m)];
-      if (!kept || m.kimg.value_or(1e300) >= kept->kimg.value_or(1e300)) kept = &m;
+      Found& own = found[provenance_key(m)];
+      own.run = &run;
+      own.add(m);
     }
-    for (const auto& [key, measurement] : latest) {
-      const auto like = std::find_if(metrics.begin(), metrics.end(), [m = measurement](const ComparedMetric& other) {
-        return provenance_key(other.meta) == provenance_key(*m);
+    for (const auto& [key, own] : found) {
+      const auto like = std::find_if(metrics.begin(), metrics.end(), [k = key](const ComparedMetric& other) {
+        return provenance_key(other.meta) == k;
       });
       const auto index = static_cast<size_t>(like - metrics.begin());
-      if (like == metrics.end()) metrics.push_back({*measurement, "", {}}), groups.emplace_back();
+      if (like == metrics.end()) metrics.push_back({*own.sets.back(), "", {}}), groups.emplace_back();
       const auto same = std::find_if(groups[index].begin(), groups[index].end(), [&](const std::vector<Found>& group) {
         return recipe_key(*group[0].run) == recipe_key(run) &&
                std::none_of(group.begin(), group.end(),
                             [&](const Found& f) { return f.run->option("train.seed") == run.option("train.seed"); });
       });
-      same == groups[index].end() ? groups[index].push_back({{&run, measurement}})
-                                  : same->push_back({&run, measurement});
+      same == groups[index].end() ? groups[index].push_back({own}) : same->push_back(own);
     }
   }
   for (size_t i = 0; i < metrics.size(); ++i) {

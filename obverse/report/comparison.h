@@ -11,8 +11,9 @@ namespace obverse {
 struct Compared {
   std::string name;  // of the run folder; of the recipe and the number of seeds
   int64_t seeds = 1;
-  double value = 0;          // of the run's latest measurement; mean over seeds
-  double low = 0, high = 0;  // 95 %: the figure's own interval; Student's over seeds; NaN when there is none
+  int64_t sets = 1;          // independent sets of samples (eval --sets), of one run; fewer than three count as one
+  double value = 0;          // of the run's latest measurement; mean over sets, over seeds
+  double low = 0, high = 0;  // 95 %: the figure's own interval; Student's over sets or seeds; NaN when there is none
   double error = 0;          // standard error; NaN when not known
   double degrees = 0;        // of freedom of the error
   double kimg = -1;          // of the (last) run
@@ -33,7 +34,7 @@ struct ComparedMetric {
 std::vector<std::string> find_runs(const std::vector<std::string>& paths);
 
 /// One column a metric and provenance, in the order of the reports. Only the last measurement of a metric of a run
-/// counts.
+/// counts, or all of its snapshot where three or more are of samples with seeds of their own.
 std::vector<ComparedMetric> compare_runs(std::vector<RunRecord> runs);
 
 /// The comparison as one HTML file.

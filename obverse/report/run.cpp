@@ -244,6 +244,7 @@ class Reader {
       m.low = figure(line, "low", result), m.high = figure(line, "high", result);
       m.floor = figure(line, "floor", result);
       m.kimg = figure(line, "kimg", result);
+      m.seed = figure(line, "seed", result);
       m.n_real = figure(line, "n_real", result), m.n_fake = figure(line, "n_fake", result);
       m.n_floor = figure(line, "n_floor", result);
       m.features_accuracy = figure(line, "features_accuracy", result);

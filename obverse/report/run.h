@@ -30,6 +30,7 @@ struct Measurement {
   std::optional<double> low, high;  // 95 % interval
   std::optional<double> floor;      // the same metric between real images and real images
   std::optional<double> kimg;
+  std::optional<double> seed;  // of the samples
   std::optional<double> n_real, n_fake, n_floor, features_accuracy;
   std::string features, features_hash, resize, protocol, interval, data;
   std::optional<bool> higher_is_better;

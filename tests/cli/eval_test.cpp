@@ -71,6 +71,27 @@ TEST_F(EvalSets, ComparesTwoFilesAndAFileWithStatistics) {
                  "--metrics fid");
 }
 
+TEST_F(EvalSets, TakesDisjointSetsOfSamplesTogether) {
+  const std::vector<std::string> words = {"--real", file("real.npz"), "--fake", file("fake.npz"), "--metrics",
+                                          "fid",    "--samples",      "100",    "--no-floors",    "--json",
+                                          "--sets"};
+  const auto with = [&](const std::string& sets) {
+    std::vector<std::string> all = words;
+    all.push_back(sets);
+    return all;
+  };
+  ASSERT_EQ(run(with("4")), 0) << err_;  // of 450 samples
+  const auto line = nlohmann::json::parse(out_).at(0);
+  const std::string name = line.at("results").begin().key();
+  EXPECT_THAT(line.at("interval").at(name).get<std::string>(), HasSubstr("4 independent sets"));
+  const double value = line.at("results").at(name).get<double>(), low = line.at("low").at(name).get<double>();
+  EXPECT_NEAR(value, 3, 0.6);
+  EXPECT_LT(low, value);
+  EXPECT_GT(low, 2);
+  EXPECT_FALSE(line.contains("floor"));
+  expect_refused(with("5"), "ask for at most 90");
+}
+
 TEST_F(EvalSets, NoticesIdenticalAndSwappedSets) {
   ASSERT_EQ(run({"--real", file("real.npz"), "--fake", file("real.npz"), "--metrics", "pr"}), 0) << err_;
   EXPECT_THAT(err_, HasSubstr("same samples"));

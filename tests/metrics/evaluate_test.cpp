@@ -172,7 +172,7 @@ TEST_P(Interval, HoldsNineteenTimesInTwenty) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, Interval, testing::Values("fid", "fid_infinity", "kid", "pr", "dc"));
+INSTANTIATE_TEST_SUITE_P(Of, Interval, testing::Values("fid", "fid_infinity", "kid", "mmd", "swd", "pr", "dc"));
 
 TEST(Evaluate, RepeatsWithTheSameSeed) {
   RingJudge judge;

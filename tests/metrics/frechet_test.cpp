@@ -10,6 +10,7 @@
 #include "obverse/core/error.h"
 #include "obverse/core/rng.h"
 #include "obverse/io/npz.h"
+#include "obverse/metrics/scatter.h"
 
 namespace obverse {
 namespace {
@@ -122,6 +123,58 @@ TEST(Moments, KeepTheirDigitsFarFromZero) {
   Moments far;
   for (const at::Tensor& part : (x + 1e6).split(100)) far.add(part);
   EXPECT_TRUE(at::allclose(far.covariance(), moments(x).covariance(), 1e-8, 1e-8));
+}
+
+// Differences in units of what the diagonal gives both columns.
+at::Tensor relative_error(const MeanAndScatter& found, const MeanAndScatter& plain) {
+  const at::Tensor size = plain.matrix.diagonal().sqrt();
+  return ((found.matrix - plain.matrix) / at::outer(size, size)).abs();
+}
+
+TEST(Scatter, OnMatrixUnitsIsExactForIntegers) {
+  if (!has_byte_tiles()) GTEST_SKIP() << "no matrix units";
+  // Whole numbers of mean 0 whose greatest is 8,355,711: steps of 1, in every digit; more rows than one slice, widths
+  // that fill no tile.
+  for (const int64_t width : {1, 37, 300}) {
+    const at::Tensor half = Rng(1).uniform({700, width}).mul(8'355'711).round();
+    half[0].fill_(8'355'711);
+    const at::Tensor x = at::cat({half, -half});
+    const MeanAndScatter found = tile_scatter_of(x), plain = plain_scatter_of(x);
+    EXPECT_TRUE(at::equal(found.mean, plain.mean)) << width;
+    EXPECT_LT(relative_error(found, plain).max().item<double>(), 1e-13) << width;  // float64's own rounding
+  }
+}
+
+TEST(Scatter, OnMatrixUnitsLosesNoMoreThanRoundingToTwentyFourBits) {
+  if (!has_byte_tiles()) GTEST_SKIP() << "no matrix units";
+  const at::Tensor scale = (2 * Rng(2).normal({300})).exp(), heavy = Rng(3).normal({1500, 300}).pow(3);
+  for (const at::Tensor& x : {Rng(4).normal({1500, 300}), heavy * scale, at::relu(heavy) + 100 * scale}) {
+    const MeanAndScatter found = tile_scatter_of(x), plain = plain_scatter_of(x);
+    EXPECT_TRUE(at::allclose(found.mean, plain.mean, 1e-12, 1e-12));
+    // Half a step in every row at worst (Cauchy and Schwarz).
+    const at::Tensor reach = std::get<0>((x - plain.mean).abs().max(0)), std = (plain.matrix.diagonal() / 1500).sqrt();
+    const at::Tensor half_step = reach / 8'355'711 / 2 / std;
+    EXPECT_TRUE((relative_error(found, plain) < 1.001 * (half_step + half_step.unsqueeze(1))).all().item<bool>());
+    EXPECT_TRUE(at::equal(found.matrix, found.matrix.t()));
+    EXPECT_GT(at::linalg_eigvalsh(found.matrix).min().item<double>(), 0);
+  }
+  const at::Tensor flat = at::full({300, 20}, 0.3);
+  EXPECT_LT(tile_scatter_of(flat).matrix.abs().max().item<double>(), 1e-20);
+}
+
+TEST(Frechet, OfWideNearlySingularFeaturesIsTheSameOnMatrixUnits) {
+  if (!has_byte_tiles()) GTEST_SKIP() << "no matrix units";
+  // Three hundred features of forty directions, rectified, with little noise: the least eigenvalues are 1e-8 of the
+  // greatest.
+  const at::Tensor mixing = Rng(5).normal({40, 300});
+  const auto features = [&](uint64_t seed, double shift) {
+    const at::Tensor z = Rng(seed).normal({2000, 40});
+    return at::relu(z.mm(mixing) + shift) + 1e-3 * Rng(seed, "noise").normal({2000, 300});
+  };
+  const at::Tensor x = features(6, 0), y = features(7, 0.05);
+  const double fast = frechet_distance(moments(x), moments(y));
+  const double plain = frechet_distance(moments(x.to(at::kDouble)), moments(y.to(at::kDouble)));
+  EXPECT_NEAR(fast / plain, 1, 1e-6);
 }
 
 TEST(Statistics, OfAFileGiveTheDistanceOfItsSamples) {

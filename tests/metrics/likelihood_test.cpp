@@ -42,7 +42,8 @@ TEST_P(Evidence, OfALinearGaussianDecoderIsFoundToATwentiethOfANat) {
   const LinearGaussian model(latents, 40, 0.4);
   AnnealingOptions options;
   options.chains = 64;
-  options.distributions = latents > 10 ? 1600 : 800;
+  options.distributions = 1600;
+  options.leapfrogs = 3;
   Rng rng(1);
   const at::Tensor z = rng.normal({12, latents}).to(at::kDouble);
   const at::Tensor x = model.observation.draw(model.decoder()(z), rng);
@@ -81,7 +82,7 @@ TEST(Annealing, OfABernoulliDecoderAgreesWithASumOverTheLatent) {
   const at::Tensor prior = -0.5 * grid.squeeze(1).square() - 0.5 * std::log(2 * M_PI) + std::log(16.0 / 4000);
   AnnealingOptions options;
   options.distributions = 300;
-  options.chains = 64;
+  options.chains = 200;
   Annealing annealing(decoder, 1, observation, options, x, at::kDouble);
   const at::Tensor found = annealing.forward(x).log_prob;
   for (int64_t i = 0; i < 6; ++i) {

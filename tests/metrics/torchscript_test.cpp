@@ -6,6 +6,7 @@
 
 #include "obverse/core/error.h"
 #include "obverse/io/resize.h"
+#include "obverse/metrics/classes.h"
 #include "obverse/metrics/features.h"
 #include "toy_images.h"
 
@@ -85,6 +86,31 @@ TEST(TorchScript, FollowsItsCard) {
   EXPECT_EQ(network->resize, "bilinear 299");
   const at::Tensor x = at::full({2, 1, 4, 4}, 1.0);  // grey, white
   EXPECT_TRUE(at::allclose(features_of(*network, x), at::full({2, 3}, 2 * 255.0)));
+}
+
+TEST(TorchScript, OfAClassifierTellsClassesFromLogitsOrProbabilities) {
+  const CacheFolder folder;
+  const std::string path = folder.path() + "/net.pt";
+  const at::Tensor bright = at::arange(40).remainder(2) * 2 - 1;  // -1, 1, -1, ...
+  const at::Tensor x = bright.to(at::kFloat).view({40, 1, 1, 1}).expand({40, 1, 4, 4}).contiguous();
+  const auto score = [&](const std::string& code, const std::string& output) {
+    save(path, "def forward(self, x):\n  m = x.mean([2, 3])\n  " + code);
+    write(folder.path() + "/net.json", R"({"output": ")" + output + "\"}");
+    const auto network = torchscript_features(path);
+    const at::Tensor features = features_of(*network, x);
+    EXPECT_EQ(network->classes(), 2);
+    return inception_score(network->logits(features).squeeze(1)).value;
+  };
+  const double p = 1 / (1 + std::exp(-2.0));  // of the likelier class
+  const double by_hand = 2 * std::exp(p * std::log(p) + (1 - p) * std::log(1 - p));
+  EXPECT_NEAR(score("return torch.cat([m, -m], 1)", "logits"), by_hand, 1e-6);  // float32 network
+  EXPECT_NEAR(score("return torch.softmax(torch.cat([m, -m], 1), 1)", "probabilities"), by_hand, 1e-6);
+  EXPECT_THAT(message([&] { score("return torch.cat([m, -m], 1)", "probabilities"); }), HasSubstr("sum to 1"));
+  EXPECT_THAT(message([&] { score("return m", "classes"); }), HasSubstr("use \"features\", \"logits\" or"));
+  save(path, "def forward(self, x):\n  return x.mean([2, 3])");
+  write(folder.path() + "/net.json", "{}");
+  EXPECT_EQ(torchscript_features(path)->classes(), 0);
+  EXPECT_THAT(message([&] { torchscript_features(path)->logits(x); }), HasSubstr("no classes"));
 }
 
 TEST(TorchScript, OfAWrongFileCardOrShapeIsRefusedInOneLine) {

@@ -94,6 +94,33 @@ TEST(Comparison, CountsOnlyTheLastMeasurementAndSaysWhenNothingCanBeTested) {
   EXPECT_TRUE(std::isnan(rows[1].p_value));
 }
 
+TEST(Comparison, TakesIndependentSetsOfSamplesOfARunTogether) {
+  const auto with_sets = [](const std::string& name, const std::vector<double>& values, const std::string& lr) {
+    RunRecord r = run(name, 0, 0.1, lr);
+    const Measurement one = r.measurements[0];
+    r.measurements = {one};  // of an earlier snapshot
+    r.measurements[0].kimg = 10;
+    for (size_t seed = 0; seed < values.size(); ++seed) {
+      r.measurements.push_back(one);
+      r.measurements.back().value = values[seed];
+      r.measurements.back().seed = static_cast<double>(seed);
+    }
+    return r;
+  };
+  RunRecord again = with_sets("a", {100, 11, 13}, "1");
+  again.measurements.push_back(again.measurements[1]);  // seed 0 measured anew
+  again.measurements.back().value = 9;
+  const auto metrics = compare_runs({again, with_sets("b", {30, 31}, "2")});
+  const auto& rows = metrics.at(0).rows;
+  EXPECT_EQ(rows[0].name, "a (3 sets)");
+  EXPECT_EQ(rows[0].sets, 3);
+  EXPECT_DOUBLE_EQ(rows[0].value, 11);
+  EXPECT_NEAR(rows[0].high, 11 + 4.30265 * 2 / std::sqrt(3.0), 1e-4);
+  EXPECT_EQ(rows[1].name, "b");  // two sets are too few: the last one's own interval
+  EXPECT_DOUBLE_EQ(rows[1].value, 31);
+  EXPECT_DOUBLE_EQ(rows[1].high, 0.1);
+}
+
 TEST(Comparison, PageIsWellFormed) {
   const auto metrics = compare_runs({run("a<b", 12, 1, "1"), run("c&d", 10, 1, "2")});
   EXPECT_EQ(xml_problem(render_comparison(metrics)), "");
