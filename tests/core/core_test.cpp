@@ -62,21 +62,21 @@ TEST(Rng, ALatentOfASeedDoesNotDependOnItsNeighbours) {
 }
 
 TEST(Rng, EvenNumbersAreNormalOneByOneAndTogetherMoreEvenThanIndependentOnes) {
-  constexpr int64_t kRows = 80, kBatches = 400;
+  constexpr int64_t kSize = 80, kBatches = 400;
   for (const int64_t dims : {1, 2, 5}) {
     Rng rng(dims);
     std::vector<at::Tensor> batches, means;
     for (int64_t i = 0; i < kBatches; ++i) {
-      batches.push_back(rng.even_normal(kRows, dims));
+      batches.push_back(rng.even_normal(kSize, dims));
       means.push_back(batches.back().mean(0));
     }
     const at::Tensor all = at::cat(batches);
-    ASSERT_EQ(all.sizes(), at::IntArrayRef({kRows * kBatches, dims}));
+    ASSERT_EQ(all.sizes(), at::IntArrayRef({kSize * kBatches, dims}));
     for (const double quantile : {-2.0, -1.0, 0.0, 0.5, 1.5}) {
       const double share = all.lt(quantile).to(at::kDouble).mean().item<double>();
       EXPECT_NEAR(share, 0.5 * std::erfc(-quantile * std::sqrt(0.5)), 0.003) << dims;
     }
-    const double independent = 1 / std::sqrt(static_cast<double>(kRows));
+    const double independent = 1 / std::sqrt(static_cast<double>(kSize));
     EXPECT_LT(at::stack(means).std().item<double>(), independent * 0.6) << dims;
   }
 }
