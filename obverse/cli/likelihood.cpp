@@ -102,6 +102,8 @@ void run_likelihood(const LikelihoodCommand& c) {
       make_figure(metric, "simulated upper bound", gap.upper + scale.shift, std::nan("")),
       make_figure(metric, "gap", gap.gap(), gap.error)};
   figures.back().higher_is_better = false;
+  for (int64_t i = 0; i < x.size(0); ++i)  // two models see the same samples: their differences tell more than means
+    figures[0].details.emplace_back(std::to_string(i), found.log_prob[i].item<double>() + scale.shift);
   for (Figure& f : figures) {
     f.n_real = x.size(0);
     f.seed = c.annealing.seed;
