@@ -4,9 +4,9 @@ Inception: 2048 rectified and correlated numbers. Every job is run by both in tu
 their ratio, both values and both peaks of memory.
 
     ninja -C build/release metric_times
-    OMP_NUM_THREADS=2 python3 bench/metrics.py --out metrics.json [--jobs fid:10000,fid:50000,pr:10000,dc:10000]
+    OMP_NUM_THREADS=2 python3 bench/metrics.py --out metrics.json [--jobs fid:10000,pr:10000!] [--keep]
 
-`pr:50000!` runs a job without the peer, whose matrix of all distances would not fit."""
+`pr:50000!` runs a job without the peer, whose matrix of all distances would not fit. --keep leaves other jobs in the file as they are."""
 import argparse
 import json
 import os
@@ -40,8 +40,9 @@ def run(command):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=os.path.join(HERE, "..", "build", "release", "metric_times"))
-    parser.add_argument("--jobs", default="fid:10000,fid:50000,pr:10000,dc:10000")
+    parser.add_argument("--jobs", default="fid:10000,fid:50000,pr:10000,dc:10000,pr:50000!,dc:50000!")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--keep", action="store_true")
     parser.add_argument("--out")
     options = parser.parse_args()
     rows = []
@@ -65,6 +66,11 @@ def main():
         print(line, flush=True)
         rows.append(row)
     if options.out:
+        if options.keep:
+            with open(options.out) as file:
+                new = {(row["metric"], row["samples"]) for row in rows}
+                rows = sorted([row for row in json.load(file)["rows"] if (row["metric"], row["samples"]) not in new] + rows,
+                              key=lambda row: (["fid", "pr", "dc"].index(row["metric"]), row["samples"]))
         with open(options.out, "w") as file:
             json.dump({"threads": os.environ.get("OMP_NUM_THREADS", ""), "width": WIDTH, "rows": rows}, file, indent=1)
 

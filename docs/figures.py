@@ -74,17 +74,54 @@ def table(results):
     return "\n".join(lines)
 
 
-def damage_table(results):
-    """Of docs/results/damage.json: a row a metric; bold where the intervals of damaged and fresh samples lie apart."""
-    fresh = results["fresh"]
-    lines = ["| metric | " + " | ".join(results) + " |", "|---" * (len(results) + 1) + "|"]
-    for label in fresh:
+def damage_seen(results):
+    """Of docs/results/damage.json: the weakest damage of each kind that a metric tells from fresh images, as it does all stronger ones."""
+    kinds = [kind for kind in results if kind != "fresh"]
+    lines = ["| metric | " + " | ".join(f"{kind} ({results[kind]['unit']})" for kind in kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
+    for label in results["fresh"]["strengths"][0]["figures"]:
+        if label == "p value":
+            continue
         cells = []
-        for name, figures in results.items():
-            f = figures[label]
-            apart = f["low"] is not None and (f["low"] > fresh[label]["high"] or f["high"] < fresh[label]["low"])
-            cells.append(f"**{f['value']:.3g}**" if apart else f"{f['value']:.3g}")
+        for kind in kinds:
+            weakest = None
+            for row in reversed(results[kind]["strengths"]):
+                if row["figures"].get(label, {}).get("p_value", 1) >= 0.01:
+                    break
+                weakest = row
+            if weakest:
+                fresh, seen = results["fresh"]["strengths"][0]["figures"][label], weakest["figures"][label]
+                better = (seen["value"] > fresh["value"]) == seen["higher_is_better"]
+                cells.append(f"{weakest['strength']:g}" + (" (better)" if better else ""))
+            else:
+                cells.append("")
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def damage_table(results):
+    """Of docs/results/damage.json: means over draws at the greatest strengths; bold where Welch's p is below 0.01."""
+    kinds = [kind for kind in results if kind != "fresh"]
+    lines = ["| metric | fresh | " + " | ".join(f"{kind}, {results[kind]['strengths'][-1]['strength']:g}" for kind in kinds) + " |",
+             "|---" * (len(kinds) + 2) + "|"]
+    for label, fresh in results["fresh"]["strengths"][0]["figures"].items():
+        cells = [f"{fresh['value']:.3g} ± {fresh['error']:.1g}"]
+        for kind in kinds:
+            f = results[kind]["strengths"][-1]["figures"].get(label)
+            value = f"{f['value']:.3g}" if f else "refused"
+            cells.append(f"**{value}**" if f and f.get("p_value", 1) < 0.01 else value)
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def likelihood_table(results):
+    """Of docs/results/likelihood.json: nats of test images by studies/likelihood.py."""
+    lines = ["| decoder | codes | log p(x) at least, 95 % interval over images | VAE above GAN on the same images | gap on own samples | sigma |",
+             "|---|---|---|---|---|---|"]
+    for r in results.values():
+        bound, above = r["log_likelihood"], r.get("vae_above")
+        sigma = re.search(r"sigma ([\d.]+)", r["protocol"])[1]
+        apart = f"{above['value']:.0f} ± {above['error']:.0f}" if above else ""
+        lines.append(f"| {r['kind']} | {r['codes']} | {bound['value']:.0f} ({bound['low']:.0f} to {bound['high']:.0f}) | {apart} | {r['gap']['value']:.1f} | {sigma} |")
     return "\n".join(lines)
 
 
@@ -191,7 +228,8 @@ def flagship_verdicts(rows, shown):
     return lines
 
 
-TABLES = {"table": table, "damage_table": damage_table, "metric_times_table": metric_times_table, "inversion_table": inversion_table,
+TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen,
+          "likelihood_table": likelihood_table, "metric_times_table": metric_times_table, "inversion_table": inversion_table,
           "flagship_table": flagship_table}
 
 
