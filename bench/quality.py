@@ -30,7 +30,7 @@ def trial(precision, seed, kimg, folder):
     run = run_program("train", f"{ROOT}/recipes/fashion-mnist.toml", "--seed", str(seed), "--precision", precision, "--out",
                       f"{folder}/{precision}-{seed}", "--quiet", "--set", f"train.kimg={kimg}", "--set",
                       f"train.snapshot_kimg={kimg}", "--set", "eval.metrics=[]").splitlines()[0]
-    lines = json.loads(run_program("eval", run, "--metrics", "fid,coverage", "--samples", "10000", "--json"))
+    lines = json.loads(run_program("eval", run, "--metrics", "fid,dc", "--samples", "10000", "--json"))
     figures = {line["label"][key].replace(" ", "_"): value for line in lines for key, value in line["results"].items()}
     result = {"precision": precision, "seed": seed, "fid": figures["fid"], "coverage": figures["coverage"]}
     print(result, file=sys.stderr, flush=True)
