@@ -79,9 +79,11 @@ void BatchStream::set_state(const at::Tensor& state) {
     fail("the saved position in the data is damaged: start the run anew");
   const at::Tensor plain = state.cpu().contiguous();
   std::memcpy(numbers, plain.data_ptr<uint8_t>() + head, sizeof(numbers));
-  if (numbers[1] != data_->size() || numbers[0] < 0 || numbers[0] > numbers[1])
+  if (numbers[1] != data_->size())
     fail("{}: the run was on {} samples, now there are {}: resume with the same data", data_->name, numbers[1],
          data_->size());
+  if (numbers[0] < 0 || numbers[0] > order_.size(0))
+    fail("the saved position in the data is damaged: start the run anew");
   rng_.set_state(plain.slice(0, 0, head).clone());
   begin_epoch();
   position_ = numbers[0];

@@ -1,5 +1,7 @@
 #include "obverse/games/autoencoder.h"
 
+#include "obverse/games/player_table.h"
+
 namespace obverse {
 
 void AutoencoderOptions::describe(Fields& f) {
@@ -7,10 +9,7 @@ void AutoencoderOptions::describe(Fields& f) {
     f("z_dim", z_dim, "numbers in a latent code", {1, 65536});
     f("conditional", conditional, "the networks are told the class");
   });
-  f.table("generator", [&] {
-    generator.describe(f);
-    f.table("optimiser", generator_optimiser);
-  });
+  describe_player(f, "generator", generator, generator_optimiser);
   f.table("encoder", encoder);
 }
 

@@ -4,6 +4,7 @@
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
+#include "obverse/games/player_table.h"
 #include "obverse/losses/likelihoods.h"
 #include "obverse/losses/penalties.h"
 #include "obverse/losses/reconstruction.h"
@@ -35,10 +36,7 @@ void BiganOptions::describe(Fields& f) {
     if (stochastic && prior != "normal")
       f.problem("prior", "a stochastic encoder is Gaussian: use prior = \"normal\", or stochastic = false");
   });
-  f.table("discriminator", [&] {
-    discriminator.describe(f);
-    f.table("optimiser", discriminator_optimiser);
-  });
+  describe_player(f, "discriminator", discriminator, discriminator_optimiser);
 }
 
 Bigan::Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed)

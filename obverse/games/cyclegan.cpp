@@ -8,6 +8,7 @@
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/games/player_table.h"
 
 namespace obverse {
 
@@ -25,14 +26,8 @@ void CycleGanOptions::describe(Fields& f) {
       kNotNegative);
     f("pool", pool, "generated images kept to be shown again; 0: none", {0, 10000});
   });
-  f.table("generator", [&] {
-    generator.describe(f);
-    f.table("optimiser", generator_optimiser);
-  });
-  f.table("discriminator", [&] {
-    discriminator.describe(f);
-    f.table("optimiser", discriminator_optimiser);
-  });
+  describe_player(f, "generator", generator, generator_optimiser);
+  describe_player(f, "discriminator", discriminator, discriminator_optimiser);
 }
 
 CycleGan::CycleGan(const CycleGanOptions& options, const Domain& domain, uint64_t seed)

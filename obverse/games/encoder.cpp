@@ -4,6 +4,7 @@
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
+#include "obverse/games/player_table.h"
 #include "obverse/games/recipe.h"
 #include "obverse/losses/reconstruction.h"
 
@@ -33,10 +34,7 @@ void EncoderGameOptions::describe(Fields& f) {
   });
   f.table("generator", generator);
   if (has_discriminator) f.table("discriminator", discriminator);
-  f.table("encoder", [&] {
-    encoder.describe(f);
-    f.table("optimiser", optimiser);
-  });
+  describe_player(f, "encoder", encoder, optimiser);
 }
 
 GeneratorParts EncoderGameOptions::generator_parts() const {

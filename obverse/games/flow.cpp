@@ -6,6 +6,7 @@
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
+#include "obverse/games/player_table.h"
 #include "obverse/losses/likelihoods.h"
 
 namespace obverse {
@@ -17,10 +18,7 @@ void FlowGameOptions::describe(Fields& f) {
     f("margin", margin, "of images: how far black and white lie from 0 and 1 before the logarithm of odds is taken",
       {1e-6, 0.4});
   });
-  f.table("flow", [&] {
-    flow.describe(f);
-    f.table("optimiser", optimiser);
-  });
+  describe_player(f, "flow", flow, optimiser);
 }
 
 Flowed Dequantisation::forward(const at::Tensor& x, const at::Tensor& noise) const {

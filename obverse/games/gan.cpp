@@ -9,6 +9,7 @@
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/games/player_table.h"
 #include "obverse/layers/augment.h"
 
 namespace obverse {
@@ -55,14 +56,8 @@ void GanOptions::describe(Fields& f) {
       f.problem("label_smoothing", loss + " has no labels to smooth: use minimax, non-saturating or least-squares");
     for (size_t i = 0; i < penalties.size(); ++i) f.table(penalty_table()[i].name, penalties[i]);
   });
-  f.table("generator", [&] {
-    generator.describe(f);
-    f.table("optimiser", generator_optimiser);
-  });
-  f.table("discriminator", [&] {
-    discriminator.describe(f);
-    f.table("optimiser", discriminator_optimiser);
-  });
+  describe_player(f, "generator", generator, generator_optimiser);
+  describe_player(f, "discriminator", discriminator, discriminator_optimiser);
 }
 
 // A discriminator of packs judges no single sample.

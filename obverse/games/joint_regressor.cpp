@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "obverse/games/player_table.h"
 #include "obverse/losses/reconstruction.h"
 
 namespace obverse {
@@ -11,10 +12,7 @@ void JointRegressorOptions::describe(Fields& f) {
   f.table("game", [&] {
     f("generator_weight", generator_weight, "of the latent error in the generator's turn", kNotNegative);
   });
-  f.table("encoder", [&] {
-    encoder.describe(f);
-    f.table("optimiser", encoder_optimiser);
-  });
+  describe_player(f, "encoder", encoder, encoder_optimiser);
 }
 
 JointRegressor::JointRegressor(const JointRegressorOptions& options, const Domain& domain, uint64_t seed)

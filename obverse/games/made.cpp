@@ -8,6 +8,7 @@
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/games/binarise.h"
+#include "obverse/games/player_table.h"
 #include "obverse/losses/likelihoods.h"
 
 namespace obverse {
@@ -18,10 +19,7 @@ void MadeGameOptions::describe(Fields& f) {
   f.table("game", [&] {
     f("binarise", binarise, "draw pixels on or off with the probability of their brightness; else those above half");
   });
-  f.table("network", [&] {
-    network.describe(f);
-    f.table("optimiser", optimiser);
-  });
+  describe_player(f, "network", network, optimiser);
 }
 
 namespace {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "obverse/core/autograd.h"
+#include "obverse/games/player_table.h"
 #include "obverse/losses/reconstruction.h"
 
 namespace obverse {
@@ -17,10 +18,7 @@ void VaeGanOptions::describe(Fields& f) {
     f("image_weight", image_weight, "of that distance in pixels; the paper has none", kNotNegative);
   });
   f.table("encoder", [&] { f.table("optimiser", encoder_optimiser); });
-  f.table("discriminator", [&] {
-    discriminator.describe(f);
-    f.table("optimiser", discriminator_optimiser);
-  });
+  describe_player(f, "discriminator", discriminator, discriminator_optimiser);
 }
 
 VaeGan::VaeGan(const VaeGanOptions& options, const Domain& domain, uint64_t seed)

@@ -18,9 +18,9 @@ struct VaeGanOptions : AutoencoderOptions {
 };
 
 /// VAE/GAN, Larsen 2016, algorithm 1, with f the discriminator's features and x' = G(z), z from the Gaussian E(x):
-///   encoder:        kl_weight KL / d + S         S = similarity_weight ||f(x') - f(x)||^2 / F + image_weight ||x' -
-///   x||^2 / n generator:      S + its adversarial loss, the mean over x' and over samples of the prior discriminator:
-///   its adversarial loss on x against x' and against samples of the prior
+///   encoder: kl_weight KL / d + S, with S = similarity_weight ||f(x') - f(x)||^2 / F + image_weight ||x' - x||^2 / n
+///   generator: S + its adversarial loss, the mean over x' and over samples of the prior
+///   discriminator: its adversarial loss on x against x' and against samples of the prior
 /// f is held fixed where S is minimised. Sums in the paper are means here, so that weights do not depend on sizes.
 class VaeGan : public Game {
  public:

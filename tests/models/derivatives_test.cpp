@@ -6,8 +6,8 @@
 #include "obverse/core/autograd.h"
 #include "obverse/core/table.h"
 #include "obverse/models/networks.h"
-#include "obverse/recipe/toml.h"
 #include "tests/finite_differences.h"
+#include "tests/models/make_network.h"
 
 namespace obverse {
 namespace {
@@ -15,11 +15,8 @@ namespace {
 template <class Network>
 std::shared_ptr<Network> make(const std::vector<NetworkRow<Network>>& table, const std::string& kind,
                               const std::string& text, const NetworkShape& shape) {
-  const auto& row = find_row(table, "network", kind);
-  const std::shared_ptr<Options> options = row.options();
-  read_options({text, "test", {}}, *options);
-  Rng rng(1, "initialisation");
-  const auto network = row.build(*options, shape, rng);
+  const auto network = testing::make_network(table, kind, text, shape);
+  Rng rng(1, "stirring");
   without_grad([&] {  // all layers at work, zero-initialised ones too
     for (const auto& [name, tensor] : network->parameters()) tensor.add_(rng.normal(tensor.sizes()) * 0.1);
     return 0;

@@ -10,7 +10,7 @@
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
-#include "obverse/recipe/toml.h"
+#include "tests/models/make_network.h"
 
 namespace obverse {
 namespace {
@@ -117,11 +117,7 @@ struct Zoo<Encoder> {
 
 template <class Network>
 std::shared_ptr<Network> make(const Variant& variant, const NetworkShape& shape, uint64_t seed = 1) {
-  const auto& row = find_row(Zoo<Network>::table(), "network", variant.kind);
-  const std::shared_ptr<Options> options = row.options();
-  read_options({variant.options, "variant", {}}, *options);
-  Rng rng(seed, "initialisation");
-  return row.build(*options, shape, rng);
+  return testing::make_network(Zoo<Network>::table(), variant.kind, variant.options, shape, seed);
 }
 
 /// Whether the architecture is for such data at all: only mlp takes points, and attention is at a stated size.

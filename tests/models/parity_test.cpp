@@ -8,7 +8,7 @@
 #include "obverse/layers/attention.h"
 #include "obverse/models/networks.h"
 #include "obverse/models/translators.h"
-#include "obverse/recipe/toml.h"
+#include "tests/models/make_network.h"
 
 namespace obverse {
 namespace {
@@ -20,16 +20,6 @@ const NamedTensors& fixture() {
   return arrays;
 }
 at::Tensor fixture(const std::string& name) { return find_tensor(fixture(), name, "models.npz"); }
-
-template <class Network>
-std::shared_ptr<Network> make(const std::vector<NetworkRow<Network>>& table, const std::string& kind,
-                              const std::string& text, const NetworkShape& shape) {
-  const auto& row = find_row(table, "network", kind);
-  const std::shared_ptr<Options> options = row.options();
-  read_options({text, "test", {}}, *options);
-  Rng rng(1, "initialisation");
-  return row.build(*options, shape, rng);
-}
 
 NetworkShape images(int64_t size) { return {{Domain::Kind::image, {3, size, size}, 256, {}}, 5, 0}; }
 
@@ -79,7 +69,8 @@ class Parity : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Parity, HoldsForTheGenerator) {
   const std::string name = GetParam().kind + "_generator";
-  const auto G = make(generator_table(), GetParam().kind, GetParam().generator, images(GetParam().generated));
+  const auto G =
+      testing::make_network(generator_table(), GetParam().kind, GetParam().generator, images(GetParam().generated));
   load(*G, name);
   const at::Tensor y = G->forward(fixture(name + "/z"), {});
   expect_parity(*G, name, y, (y * fixture(name + "/direction")).mean());
@@ -87,7 +78,8 @@ TEST_P(Parity, HoldsForTheGenerator) {
 
 TEST_P(Parity, HoldsForTheDiscriminatorAndItsLoss) {
   const std::string name = GetParam().kind + "_discriminator";
-  const auto D = make(discriminator_table(), GetParam().kind, GetParam().discriminator, images(GetParam().judged));
+  const auto D = testing::make_network(discriminator_table(), GetParam().kind, GetParam().discriminator,
+                                       images(GetParam().judged));
   load(*D, name);
   const at::Tensor logits = D->forward(fixture(name + "/x"), {});
   expect_parity(*D, name, logits, at::softplus(-logits).mean());
@@ -110,7 +102,7 @@ TEST(Parity, HoldsForSelfAttention) {
 
 TEST(Parity, HoldsForCycleGansGenerator) {
   const std::string name = "cyclegan_generator";
-  const auto G = make(translator_table(), "resnet", "width = 4\nblocks = 1", images(16));
+  const auto G = testing::make_network(translator_table(), "resnet", "width = 4\nblocks = 1", images(16));
   load(*G, name);
   const at::Tensor x = fixture(name + "/x"), y = G->forward(x);
   expect_parity(*G, name, y, (y * fixture(name + "/direction")).mean() + (y - x).abs().mean());

@@ -7,8 +7,8 @@
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/layers/image_norm.h"
-#include "obverse/recipe/toml.h"
 #include "tests/finite_differences.h"
+#include "tests/models/make_network.h"
 
 namespace obverse {
 namespace {
@@ -18,11 +18,7 @@ const NetworkShape kShape = {{Domain::Kind::image, {3, 16, 16}, 256, {}}, 1, 0};
 template <class Network>
 std::shared_ptr<Network> make(const std::vector<NetworkRow<Network>>& table, const std::string& kind,
                               const std::string& text, const NetworkShape& shape = kShape) {
-  const auto& row = find_row(table, "network", kind);
-  const std::shared_ptr<Options> options = row.options();
-  read_options({text, "test", {}}, *options);
-  Rng rng(1, "initialisation");
-  return row.build(*options, shape, rng);
+  return testing::make_network(table, kind, text, shape);
 }
 
 const char* kSmall = "width = 4\n";
