@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "obverse/core/autograd.h"
 #include "obverse/core/table.h"
 #include "obverse/models/networks.h"
@@ -14,9 +16,9 @@ namespace {
 
 template <class Network>
 std::shared_ptr<Network> make(const std::vector<NetworkRow<Network>>& table, const std::string& kind,
-                              const std::string& text, const NetworkShape& shape) {
-  const auto network = testing::make_network(table, kind, text, shape);
-  Rng rng(1, "stirring");
+                              const std::string& text, const NetworkShape& shape, uint64_t seed = 1) {
+  const auto network = testing::make_network(table, kind, text, shape, seed);
+  Rng rng(seed, "stirring");
   without_grad([&] {  // all layers at work, zero-initialised ones too
     for (const auto& [name, tensor] : network->parameters()) tensor.add_(rng.normal(tensor.sizes()) * 0.1);
     return 0;
@@ -191,23 +193,31 @@ TEST_P(Discriminators, GiveTheirGradientWithTheirLogitsAsOneAfterTheOther) {
 }
 
 /// At sizes for which the matrix units are used where there are some, and few enough units that none lies so near its
-/// bend that float32 takes the other side.
+/// bend that float32 takes the other side. In bfloat16 some do: a layer's cosine, .999 as a rule, is pooled over three
+/// networks, so that one such unit does not decide.
 TEST_P(Discriminators, HaveTheGradientsOfFloat64InEveryLayer) {
-  const std::string options = std::string(GetParam().options);
   const NetworkShape shape{{Domain::Kind::image, {3, 16, 16}, 256, {}}, 16, 0};
   const at::Tensor x = Rng(2).normal({8, 3, 16, 16}).tanh();
-  const auto slopes = [&](at::ScalarType type) {
-    const auto D = make(discriminator_table(), GetParam().kind, options, shape);
-    D->track(false);
-    compute_in(*D, type);
-    return gradients(take(*D, x.to(type == at::kDouble ? type : at::kFloat), {}, true).loss, weights_of(*D));
-  };
-  const auto exact = slopes(at::kDouble), full = slopes(at::kFloat), half = slopes(at::kBFloat16);
-  for (size_t i = 0; i < exact.size(); ++i) {
-    EXPECT_LT(relative_error(full[i], exact[i]), 1e-5) << i;
-    const at::Tensor a = half[i].to(at::kDouble).flatten(), b = exact[i].flatten();
-    EXPECT_GT((a.dot(b) / (a.norm() * b.norm())).item<double>(), 0.99) << i;
+  std::vector<double> products, halves, exacts;  // of each layer's gradients
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const auto slopes = [&](at::ScalarType type) {
+      const auto D = make(discriminator_table(), GetParam().kind, GetParam().options, shape, seed);
+      D->track(false);
+      compute_in(*D, type);
+      return gradients(take(*D, x.to(type == at::kDouble ? type : at::kFloat), {}, true).loss, weights_of(*D));
+    };
+    const auto exact = slopes(at::kDouble), full = slopes(at::kFloat), half = slopes(at::kBFloat16);
+    for (std::vector<double>* sums : {&products, &halves, &exacts}) sums->resize(exact.size());
+    for (size_t i = 0; i < exact.size(); ++i) {
+      EXPECT_LT(relative_error(full[i], exact[i]), 1e-5) << "seed " << seed << ", layer " << i;
+      const at::Tensor a = half[i].to(at::kDouble).flatten(), b = exact[i].flatten();
+      products[i] += a.dot(b).item<double>();
+      halves[i] += a.dot(a).item<double>();
+      exacts[i] += b.dot(b).item<double>();
+    }
   }
+  for (size_t i = 0; i < products.size(); ++i)
+    EXPECT_GT(products[i] / std::sqrt(halves[i] * exacts[i]), 0.99) << "layer " << i;
 }
 
 }  // namespace
