@@ -246,9 +246,11 @@ int64_t merged_groups(int64_t groups, int64_t inputs, int64_t outputs) {
 }
 int64_t merged_groups(const Shape& s) { return merged_groups(s.groups, s.inputs / s.groups, s.outputs / s.groups); }
 
-// Channels up to a multiple of 32, where there are no groups: those beyond the given ones are zeros.
+// Channels of a matrix product up to a multiple of 32: those beyond the given ones are zeros. Elsewhere oneDNN is
+// faster.
+bool to_fill(const Shape& s) { return pointwise(s) && s.out_width < kWide && std::min(s.inputs, s.outputs) >= 16; }
 Shape filled(Shape s) {
-  if (s.groups == 1) s.inputs = (s.inputs + 31) / 32 * 32, s.outputs = (s.outputs + 31) / 32 * 32;
+  if (to_fill(s)) s.inputs = (s.inputs + 31) / 32 * 32, s.outputs = (s.outputs + 31) / 32 * 32;
   return s;
 }
 at::Tensor filled(const at::Tensor& x, int64_t channels) {
@@ -262,10 +264,7 @@ at::Tensor cut(const at::Tensor& x, int64_t channels) {
   return x.size(1) == channels ? x : channels_last(x.narrow(1, 0, channels));
 }
 
-bool by_tiles(const Shape& s) {
-  if (!s.half || !processor_has_tiles()) return false;
-  return s.groups == 1 ? std::min(s.inputs, s.outputs) >= 16 : merged_groups(s) > 0;
-}
+bool by_tiles(const Shape& s) { return s.half && processor_has_tiles() && (to_fill(s) || merged_groups(s) > 0); }
 
 // [O, I / groups, k, k] as it is with so many groups merged into one.
 at::Tensor merged(const at::Tensor& weight, int64_t groups, int64_t m) {

@@ -39,10 +39,10 @@ struct Finish {
   double negative_slope = 1;
 };
 
-/// The three products of a convolution. In bfloat16, from 16 channels a side on, by the processor's matrix units
-/// where it has them (tile_products.h), else by oneDNN, which LibTorch stands on. Activations: float32 or bfloat16,
-/// channels last; weights float32 or of the activations' type in any order, [O, I / groups, k, k]. copies: of this
-/// weight, or nullptr. Not recorded for differentiation.
+/// The three products of a convolution. In bfloat16, with channels in multiples of 32 or as a plain product of
+/// matrices, by the processor's matrix units where it has them (tile_products.h), else by oneDNN, which LibTorch stands
+/// on. Activations: float32 or bfloat16, channels last; weights float32 or of the activations' type in any order, [O, I
+/// / groups, k, k]. copies: of this weight, or nullptr. Not recorded for differentiation.
 at::Tensor convolution_product(const at::Tensor& x, const at::Tensor& weight, const Finish& finish, const Strides& s,
                                WeightCopies* copies);
 /// slope: [N, O, h, w]; returns [N, I, height, width]. finish: of a transposed convolution, bias [I].

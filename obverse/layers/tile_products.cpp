@@ -229,16 +229,7 @@ void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, flo
                         int64_t kept_channels) {
   const auto taps = static_cast<int64_t>(a.taps.size());
   const int64_t rows = a.rows(), channels = a.image.channels, strips = outputs / 16, columns = taps * kept_channels;
-  if (a.groups > 1 || a.rows_wide >= kWide) {
-    if (a.groups > 1 || (kept_outputs == outputs && kept_channels == channels))
-      return plane_outer_product(slope, outputs, a, to);
-    static thread_local Workspace<float> all;
-    float* const sums = all.get(outputs * taps * channels);
-    plane_outer_product(slope, outputs, a, sums);
-    for (int64_t row = 0; row < kept_outputs * taps; ++row)
-      std::copy_n(sums + row * channels, kept_channels, to + row * kept_channels);
-    return;
-  }
+  if (a.groups > 1 || a.rows_wide >= kWide) return plane_outer_product(slope, outputs, a, to);
   static thread_local Workspace<Half> factors;
   Half* first = factors.get(outputs * kDepth);
   for (int64_t begin = 0; begin < rows; begin += kDepth) {

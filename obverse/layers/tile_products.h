@@ -73,8 +73,8 @@ struct TileProduct {
 void tile_products(const std::vector<TileProduct>& products);
 
 /// to [channels of slope, columns of a] float32 = sum over rows r of slope[r] times a[r]. slope: [rows of a, outputs];
-/// outputs and a's channels, those of a group where there are groups, are multiples of 32. Without groups only the
-/// first kept_outputs and, of each tap, kept_channels are written: the others are there to fill the units.
+/// outputs and a's channels, those of a group where there are groups, are multiples of 32. Where rows are narrow
+/// only the first kept_outputs and, of each tap, kept_channels are written: the others fill the units.
 void tile_outer_product(const Half* slope, int64_t outputs, const Gather& a, float* to, int64_t kept_outputs,
                         int64_t kept_channels);
 
