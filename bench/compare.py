@@ -108,15 +108,6 @@ class Bench:
             shutil.copy(f"{out}/model.safetensors", path)
         return self.made("dcgan-64.safetensors", train)
 
-    def trained(self):
-        """A DCGAN-64 that has learned to draw garments (a few minutes), and test images as an NPZ for the peers."""
-        def train(path):
-            out = run([PROGRAM, "train", f"{ROOT}/bench/recipes/dcgan-64.toml", "--out", f"{self.folder}/models", "--quiet", "--set",
-                       'data.source="fashion-mnist"', "--set", "data.size=64", "--set", "train.kimg=100", "--set",
-                       "train.ema_halflife_kimg=2"]).splitlines()[0]
-            shutil.copy(f"{out}/model.safetensors", path)
-        return self.made("garments-64.safetensors", train)
-
     def peer(self, which, script, *words):
         command, _ = self.peers[which]
         return json.loads(run([*command, f"{self.folder}/peers/{script}", *map(str, words)]).splitlines()[-1])
@@ -202,41 +193,6 @@ class ColdSample:
         return [EAGER, HALF]
 
 
-class Invert:
-    """Seconds an image of inverting 256 test images, to errors (median and 95th percentile) not above the textbook's.
-
-    The textbook's errors are those of all images at once, its time that of one image after another."""
-    name, unit, better, steps = "256 test images", "s an image", "less", 0
-
-    def targets(self, bench):
-        return bench.made("targets.zip", lambda path: run([PROGRAM, "data", "prepare", "fashion-mnist", path, "--split", "test", "--size",
-                                                           "64"]))
-
-    def invert(self, bench, steps):
-        out = run([PROGRAM, "invert", bench.trained(), "--data", "fashion-mnist", "--count", "256", "--steps", str(steps), "--batch", "64",
-                   "--out", f"{bench.folder}/inverted", "--json"])
-        summary = json.loads(out)
-        return {"value": summary["seconds_per_image"], "median": summary["mse_median"], "p95": summary["mse_p95"]}
-
-    def ours(self, bench):
-        if not self.steps:  # the fewest that do
-            wanted = bench.peer("A", "invert.py", bench.trained(), self.targets(bench), "--count", "256", "--batched")
-            for self.steps in range(5, 400, 5):
-                found = self.invert(bench, self.steps)
-                if found["median"] <= wanted["median"] and found["p95"] <= wanted["p95"]:
-                    break
-            print(f"  textbook: median {wanted['median']:.4f}, p95 {wanted['p95']:.4f}; ours after {self.steps} steps: {found}",
-                  file=sys.stderr, flush=True)
-        return self.invert(bench, self.steps)
-
-    def theirs(self, bench, which, setting):
-        count = "256" if "--batched" in setting else "2"
-        return {"value": bench.peer(which, "invert.py", bench.trained(), self.targets(bench), "--count", count, *setting)["seconds_an_image"]}
-
-    def settings(self, which):
-        return [EAGER]
-
-
 class Data:
     unit, better = "images/s", "more"
 
@@ -266,7 +222,7 @@ class Data:
 
 JOBS = {"train-dcgan-64": Train("dcgan-64", 64), "train-r3gan-32": Train("r3gan-32", 32),
         "train-wgan-gp-64": Train("wgan-gp-64", 64), "train-ring": Train("ring", 0), "sample-64": Sample(64),
-        "sample-1": Sample(1), "sample-cold": ColdSample(), "invert": Invert(), "data-fashion-mnist": Data("fashion-mnist"),
+        "sample-1": Sample(1), "sample-cold": ColdSample(), "data-fashion-mnist": Data("fashion-mnist"),
         "data-folder": Data("20,000 PNGs of 64x64")}
 
 
@@ -311,7 +267,7 @@ def summary(measurements):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", default=",".join(JOBS))
+    parser.add_argument("--jobs", default=",".join([*JOBS, "invert"]))
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--python", default="python3")
@@ -328,8 +284,11 @@ def main():
             results["peak"] = [json.loads(line) for line in run([RATES, "peak"]).splitlines()]
             print(results["peak"], file=sys.stderr)
             for name in a.jobs.split(","):
+                if name == "invert":  # a table of its own, kept in docs/results/inversion.json
+                    subprocess.run([f"{ROOT}/bench/inversion.py", "--python", a.python, "--peer-b", a.peer_b], check=True)
+                    continue
                 if name not in JOBS:
-                    raise SystemExit(f"no job {name}: use {', '.join(JOBS)}")
+                    raise SystemExit(f"no job {name}: use {', '.join(JOBS)}, invert")
                 print(name, file=sys.stderr, flush=True)
                 results[name] = compare(bench, name)
                 with open(RESULT, "w") as f:

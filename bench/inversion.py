@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
 """Inverting 256 test images: the textbook's loop in PyTorch against every method here; writes docs/results/inversion.json.
 
-usage: bench/inversion.py [--models fashion-mnist,dcgan-64] [--runs build/inversion] [--count 256] [--share 1] [--python PYTHON]
+usage: bench/inversion.py [--models fashion-mnist,dcgan-64] [--runs build/inversion] [--count 256] [--share 1] [--python PYTHON] [--peer-b ROOT]
+                         [--prepare]
 
 The textbook's loop is bench/peers/invert.py: one image after another, Adam with a step size of .01, 1000 steps from a random code, labels
-known where the generator is conditional. Its time is that of --timed images one by one, its errors those of all of them (the same loop for
-all at once, which takes minutes). Generators and encoders are trained under --runs unless they are there; --share shortens their training.
-A quiet machine is needed.
+known where the generator is conditional. Its time is that of --timed images one by one, with the fastest settings of either PyTorch
+(bench/compare.py says which are meant), its errors those of all images (the same loop for all at once in float32, which takes up to half an
+hour). Generators, encoders and the textbook's errors are made under --runs unless they are there: --prepare does only that, the rest wants a
+quiet machine. --share shortens the trainings.
 """
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 
+import compare
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PROGRAM, PEERS, RESULT = f"{ROOT}/build/release/obverse", f"{ROOT}/bench/peers", f"{ROOT}/docs/results/inversion.json"
+PROGRAM, RESULT = f"{ROOT}/build/release/obverse", f"{ROOT}/docs/results/inversion.json"
 # What is trained: a recipe and settings, each for a generator and for an encoder after the fact.
 DCGAN_DATA = ['data.source="fashion-mnist"', "data.size=64"]
 MODELS = {
@@ -37,27 +42,52 @@ def run(*words):
     return done.stdout
 
 
+def kept(path, make):
+    """What make() says, a JSON value that is made once and kept at `path`."""
+    if not os.path.exists(path):
+        value = make()
+        with open(path, "w") as f:
+            json.dump(value, f)
+    with open(path) as f:
+        return json.load(f)
+
+
 def trained(folder, recipe, settings, kimg):
-    """A run of the recipe in `folder`, trained unless it is there, and the minutes it took."""
-    note = f"{folder}.json"
-    if not os.path.exists(note):
+    """A run of the recipe in `folder`, and the minutes it took."""
+    def train():
         words = [w for s in [*settings, f"train.kimg={kimg}", "eval.metrics=[]"] for w in ("--set", s)]
         path = run(PROGRAM, "train", f"{ROOT}/{recipe}", "--out", folder, "--quiet", *words).splitlines()[-1]
         with open(f"{path}/stats.jsonl") as f:
             minutes = json.loads(f.read().splitlines()[-1])["Timing/total_sec"]["mean"] / 60
-        with open(note, "w") as f:
-            json.dump({"run": path, "minutes": minutes, "kimg": kimg}, f)
-    with open(note) as f:
-        return json.load(f)
+        return {"run": path, "minutes": minutes, "kimg": kimg}
+
+    return kept(f"{folder}.json", train)
 
 
-def textbook(a, model, targets):
-    def peer(count, *more):
-        return json.loads(run(a.python, f"{PEERS}/invert.py", model, targets, "--lr", 0.01, "--steps", a.steps, "--count", count, *more))
+class Textbook:
+    """The loop in PyTorch, on one generator and its test images."""
 
-    one = peer(min(a.timed, a.count))
-    every = peer(a.count, "--batched")
-    return {**every, "seconds_an_image": one["seconds_an_image"], "seconds_an_image_batched": every["seconds_an_image"]}
+    def __init__(self, a, bench, name, generator, size):
+        self.a, self.bench = a, bench
+        self.model = bench.made(f"{name}.safetensors", lambda path: shutil.copy(f"{generator}/model.safetensors", path))
+        self.targets = bench.made(f"{name}.zip", lambda path: run(PROGRAM, "data", "prepare", "fashion-mnist", path, "--split", "test",
+                                                                  "--size", size))
+
+    def loop(self, which, count, *more):
+        return self.bench.peer(which, "invert.py", self.model, self.targets, "--lr", 0.01, "--steps", self.a.steps, "--count", count, *more)
+
+    def errors(self):
+        found = self.loop("A", self.a.count, "--batched")
+        return {"median": found["median"], "p95": found["p95"], "seconds_an_image_batched": found["seconds_an_image"]}
+
+    def time(self, which):
+        """Of one image after another: seconds an image in the fastest setting, and which that is."""
+        tried = {}
+        for setting in (compare.EAGER, compare.HALF):
+            found = self.loop(which, min(self.a.timed, self.a.count), *setting)
+            tried[" ".join(setting) or "eager"] = found["seconds_an_image"]
+        best = min(tried, key=tried.get)
+        return {"torch": found["torch"], "setting": best, "seconds_an_image": tried[best], "tried": tried}
 
 
 def ours(a, model, method, restarts, steps, out):
@@ -67,26 +97,27 @@ def ours(a, model, method, restarts, steps, out):
             "seconds_an_image": s["seconds_per_image"]}
 
 
-def measure(a, name):
+def measure(a, bench, name):
     spec, folder = MODELS[name], f"{a.runs}/{name}"
     kimg = [a.share * k for k in spec["kimg"]]
     generator = trained(f"{folder}-generator", *spec["generator"], kimg[0])
     recipe, settings = spec["encoder"]
     encoder = trained(f"{folder}-encoder", recipe, [*settings, f'game.model="{generator["run"]}"'], kimg[1])
-    targets = f"{folder}-targets.zip"
-    if not os.path.exists(targets):
-        run(PROGRAM, "data", "prepare", "fashion-mnist", targets, "--split", "test", "--size", spec["size"])
+    book = Textbook(a, bench, name, generator["run"], spec["size"])
+    errors = kept(f"{folder}-textbook.json", book.errors)
+    if a.prepare:
+        return None
     row = {"images": a.count, "generator_minutes": generator["minutes"], "generator_kimg": generator["kimg"],
-           "encoder_minutes": encoder["minutes"], "encoder_kimg": encoder["kimg"], "steps": a.steps, "ours": []}
-    row["textbook"] = textbook(a, f"{generator['run']}/model.safetensors", targets)
+           "encoder_minutes": encoder["minutes"], "encoder_kimg": encoder["kimg"], "steps": a.steps, "ours": [],
+           "textbook": {**errors, "peers": {which: book.time(which) for which in bench.peers}}}
     print(name, "textbook", row["textbook"], file=sys.stderr, flush=True)
     good = set()  # ways that have become as good as the textbook
     for method, restarts, steps in METHODS:
         if (method, restarts) in good:
             continue
         found = ours(a, encoder["run"], method, restarts, steps, f"{folder}-inversion")
-        found["as_good"] = found["median"] <= row["textbook"]["median"] and found["p95"] <= row["textbook"]["p95"]
-        found["times_faster"] = row["textbook"]["seconds_an_image"] / found["seconds_an_image"]
+        found["as_good"] = found["median"] <= errors["median"] and found["p95"] <= errors["p95"]
+        found["times_faster"] = {which: peer["seconds_an_image"] / found["seconds_an_image"] for which, peer in row["textbook"]["peers"].items()}
         if found["as_good"]:
             good.add((method, restarts))
         row["ours"].append(found)
@@ -103,6 +134,8 @@ def main():
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--share", type=float, default=1)
     parser.add_argument("--python", default="/usr/bin/python3")
+    parser.add_argument("--peer-b", default="")
+    parser.add_argument("--prepare", action="store_true")
     parser.add_argument("--out", default=RESULT)
     a = parser.parse_args()
     os.makedirs(a.runs, exist_ok=True)
@@ -110,11 +143,17 @@ def main():
     if os.path.exists(a.out):
         with open(a.out) as f:
             results = json.load(f)
-    for name in a.models.split(","):
-        results[name] = measure(a, name)
-        with open(a.out, "w") as f:
-            json.dump(results, f, indent=1, sort_keys=True)
-            f.write("\n")
+    bench = compare.Bench(argparse.Namespace(seconds=0, pairs=0, python=a.python, peer_b=a.peer_b))
+    try:
+        for name in a.models.split(","):
+            row = measure(a, bench, name)
+            if row:
+                results[name] = row
+                with open(a.out, "w") as f:
+                    json.dump(results, f, indent=1, sort_keys=True)
+                    f.write("\n")
+    finally:
+        bench.close()
 
 
 if __name__ == "__main__":

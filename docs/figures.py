@@ -145,15 +145,20 @@ def inversion_table(results):
     lines = []
     for name, r in results.items():
         book = r["textbook"]
-        lines += [f"| {name}, {r['images']} test images | steps | median error | 95th percentile | seconds an image | times faster |",
-                  "|---|---|---|---|---|---|",
-                  f"| plain PyTorch {book['torch'].split('a')[0]}, one image after another | {r['steps']} | {book['median']:.4f} | {book['p95']:.4f} | "
-                  f"{book['seconds_an_image']:.3g} | 1 |"]
+        peers = book["peers"]
+        lines += [f"| {name}, {r['images']} test images | steps | median error | 95th percentile | seconds an image | "
+                  + " | ".join(f"faster than {which}" for which in peers) + " |", "|---" * (5 + len(peers)) + "|"]
+        for which, peer in peers.items():
+            cells = [f"{which}: plain PyTorch {peer['torch'].split('a')[0]}, one image after another", r["steps"], f"{book['median']:.4f}",
+                     f"{book['p95']:.4f}", f"{peer['seconds_an_image']:.3g}",
+                     *(f"{p['seconds_an_image'] / peer['seconds_an_image']:.2g}" for p in peers.values())]
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
         for ours in r["ours"]:
             method = ours["method"] if ours["method"] == "encode" else f"{ours['method']}, {ours['restarts']} start{'s' * (ours['restarts'] > 1)}"
             bold = "**" if ours["as_good"] else ""
-            lines.append(f"| {bold}{method}{bold} | {ours['steps']} | {ours['median']:.4f} | {ours['p95']:.4f} | {ours['seconds_an_image']:.3g} | "
-                         f"{bold}{ours['times_faster']:.0f}{bold} |")
+            cells = [f"{bold}{method}{bold}", ours["steps"], f"{ours['median']:.4f}", f"{ours['p95']:.4f}", f"{ours['seconds_an_image']:.3g}",
+                     *(f"{bold}{ours['times_faster'][which]:.0f}{bold}" for which in peers)]
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
         lines += ["", f"Generator: {r['generator_kimg']:g} thousand images, {r['generator_minutes']:.1f} minutes; encoder: {r['encoder_kimg']:g}, "
                   f"{r['encoder_minutes']:.1f}.", ""]
     return "\n".join(lines).strip()

@@ -1,8 +1,8 @@
-"""The textbook inversion in plain PyTorch, for bench/compare.py: for each image Adam on one code from a random start.
+"""The textbook inversion in plain PyTorch, for bench/inversion.py: for each image Adam on one code from a random start.
 
-usage: python3 invert.py MODEL.safetensors TARGETS.zip [--count 4] [--steps 1000] [--lr 0.05] [--batched] [--precision ...]
-TARGETS.zip: pictures, as `obverse data prepare` packs them; a conditional generator is told their labels. Prints one JSON line: seconds an image, median and 95th percentile of the mean
-squared error in [-1, 1].
+usage: python3 invert.py MODEL.safetensors TARGETS.zip [--count 4] [--steps 1000] [--lr 0.05] [--batched] [--channels-last] [--precision ...]
+TARGETS.zip: pictures, as `obverse data prepare` packs them; a conditional generator is told their labels. Prints one JSON line: seconds an
+image, median and 95th percentile of the mean squared error in [-1, 1].
 """
 import argparse
 import io
@@ -25,6 +25,7 @@ def main():
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--lr", type=float, default=0.05)
     parser.add_argument("--batched", action="store_true", help="all images at once, not one by one")
+    parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
@@ -33,13 +34,15 @@ def main():
     G = load_generator(a.model)
     for p in G.parameters():
         p.requires_grad_(False)
+    layout = torch.channels_last if a.channels_last else torch.contiguous_format
+    G = G.to(memory_format=layout)
     with zipfile.ZipFile(a.targets) as pack:
         names = sorted(n for n in pack.namelist() if n.endswith(".png"))[: a.count]
         pictures = [np.array(Image.open(io.BytesIO(pack.read(n)))) for n in names]
         labels = dict(json.loads(pack.read("dataset.json"))["labels"] or []) if "dataset.json" in pack.namelist() else {}
     classes = torch.tensor([labels.get(n, 0) for n in names])
     x = torch.from_numpy(np.stack(pictures)).reshape(len(pictures), *pictures[0].shape[:2], -1)
-    x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = (x.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(memory_format=layout)
     errors, started = [], time.time()
     size = len(x) if a.batched else 1
     for target, label in zip(x.split(size), classes.split(size)):

@@ -30,13 +30,11 @@ SnapshotGrid::SnapshotGrid(const LatentModel& model, uint64_t seed) {
   z_ = model.spaces().front().draw(count_, rng);
 }
 
-void SnapshotGrid::translate(const Batch& real) {
+void SnapshotGrid::translate(const Dataset& data) {
   constexpr int64_t kEach = 24;  // of either class
   std::vector<at::Tensor> codes;
-  for (int64_t k = 0; k < 2; ++k) {
-    const at::Tensor rows = (real.y == k).nonzero().squeeze(1);
-    codes.push_back(real.x.index_select(0, rows.narrow(0, 0, std::min(kEach, rows.size(0)))));
-  }
+  for (int64_t k = 0; k < 2; ++k)
+    codes.push_back(data.get((data.labels == k).nonzero().squeeze(1).slice(0, 0, kEach)).x);
   y_ = at::cat({at::ones({codes[0].size(0)}, at::kLong), at::zeros({codes[1].size(0)}, at::kLong)});
   z_ = at::cat(codes);
   columns_ = 12;

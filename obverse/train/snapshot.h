@@ -8,9 +8,8 @@ namespace obverse {
 class SnapshotGrid {
  public:
   SnapshotGrid(const LatentModel& model, uint64_t seed);
-  /// For models that translate: from now on columns of images of each class in turn, each with its translation beside
-  /// it.
-  void translate(const Batch& real);
+  /// For models that translate: from now on images of either class of the data, each with its translation beside it.
+  void translate(const Dataset& data);
   /// uint8 [C, H, W] of the model's samples.
   at::Tensor draw(LatentModel& model) const;
   /// The same picture of real samples: x [N, ...], y [N] or undefined.

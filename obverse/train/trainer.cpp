@@ -99,7 +99,7 @@ Trainer::Trainer(Recipe& recipe, std::shared_ptr<const Dataset> data, const RunF
   per_round_ = options_.batch * game_->batches_per_round();
   model_ = average_->model();
   grid_ = std::make_unique<SnapshotGrid>(*model_, static_cast<uint64_t>(options_.seed));
-  if (model_->translates()) grid_->translate(data_->head(std::min<int64_t>(data_->size(), 1024)));
+  if (model_->translates()) grid_->translate(*data_);
 }
 
 NamedTensors Trainer::tensors() {

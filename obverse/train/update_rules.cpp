@@ -47,23 +47,40 @@ static void play_simultaneous(Game& game, const std::vector<Phase>& due, Round& 
   play_plain(game, after, round, optimisers, options, report);
 }
 
+// Tensors as they stand, to go back to.
+class Memory {
+ public:
+  void add(const NamedTensors& tensors) {
+    for (const auto& [name, tensor] : tensors) kept_.emplace_back(tensor, tensor.detach().clone());
+  }
+  void restore() const {
+    without_grad([&] {
+      for (const auto& [tensor, value] : kept_) tensor.copy_(value);
+      return 0;
+    });
+  }
+
+ private:
+  std::vector<std::pair<at::Tensor, at::Tensor>> kept_;
+};
+
 // Extragradient, Korpelevich 1976, with Adam as Gidel 2019, algorithm 4: all players look one step ahead together, then
-// go back and step by the gradients that they found there, on the same draws.
+// go back and step by the gradients that they found there, on the same draws. The look ahead leaves no other trace:
+// running statistics and strengths move once a round.
 static void play_extragradient(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
                                const TrainOptions& options, const StepReport& report) {
   const auto [together, after] = split(due);
+  Memory all, parameters;
+  all.add(game.weights());
+  all.add(game.state());
+  for (const Phase& phase : together) parameters.add(optimisers.at(phase.player).parameters());
   round.record();
   game.gradients(together, round);
-  std::vector<std::pair<at::Tensor, at::Tensor>> here;  // a weight, and where it is now
-  for (const Phase& phase : together)
-    for (const auto& [name, p] : optimisers.at(phase.player).parameters()) here.emplace_back(p, p.detach().clone());
+  all.restore();
   for (const Phase& phase : together) optimisers.at(phase.player).step(round.progress);
   round.replay();
   const std::vector<Terms> terms = game.gradients(together, round);
-  without_grad([&] {
-    for (const auto& [p, value] : here) p.copy_(value);
-    return 0;
-  });
+  parameters.restore();
   for (size_t i = 0; i < together.size(); ++i)
     report(together[i], terms[i], optimisers.at(together[i].player).step(round.progress));
   play_plain(game, after, round, optimisers, options, report);

@@ -104,6 +104,28 @@ TEST(UpdateRules, ExtragradientLooksTwiceAtTheSameDraws) {
   EXPECT_NE(seen[0], seen[4]);
 }
 
+// A game whose state moves each time that it is looked at, as running statistics do.
+class MovingGame : public ScalarGame {
+ public:
+  using ScalarGame::ScalarGame;
+  NamedTensors state() override { return {{"looks", looks}}; }
+  at::Tensor looks = at::zeros({});
+};
+
+TEST(UpdateRules, ExtragradientMovesAGamesStateOnceARound) {
+  at::Tensor looks;
+  MovingGame game(
+      1, 1, kBothMain,
+      [&](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round&) {
+        if (phase.player == "generator") looks += 1;
+        return a * b;
+      },
+      steps_of(1e-3));
+  looks = game.looks;
+  play("extragradient", game, 3, {}, [](auto&&...) {});
+  EXPECT_EQ(game.looks.item<double>(), 3);
+}
+
 // L_a = a^2 b, L_b = a b^2 at (2, 3): v = (2ab, 2ab) = (12, 12); energy E = 4 a^2 b^2, dE/da = 8 a b^2 = 144,
 // dE/db = 8 a^2 b = 96. With weight 0.5 the gradients are 12 + 72 and 12 + 48.
 TEST(UpdateRules, ConsensusAddsTheGradientOfHalfTheSquaredGradientNorm) {
