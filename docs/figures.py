@@ -12,6 +12,7 @@ import glob
 import json
 import os
 import re
+import statistics
 import sys
 
 DOCS = os.path.dirname(os.path.abspath(__file__))
@@ -164,6 +165,18 @@ def inversion_table(results):
     return "\n".join(lines).strip()
 
 
+def quality_table(results):
+    """Of docs/results/quality.json: either precision, mean and standard deviation over seeds, and bfloat16's being worse."""
+    lines = ["| | FID | coverage |", "|---|---|---|"]
+    for precision in ("float32", "bfloat16"):
+        trials = [t for t in results["trials"] if t["precision"] == precision]
+        cells = [f"{statistics.mean(v):.{digits}f} ± {statistics.stdev(v):.{digits}f}"
+                 for key, digits in (("fid", 2), ("coverage", 3)) for v in [[t[key] for t in trials]]]
+        lines.append(f"| {precision} | " + " | ".join(cells) + " |")
+    lines.append(f"| p that bfloat16 is worse (Welch, one-sided) | {results['p_fid_worse']:.2f} | {results['p_coverage_worse']:.2f} |")
+    return "\n".join(lines)
+
+
 # Two-sided 95 % points of Student's distribution by degrees of freedom.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 # What the study's table shows: key, title, whether more is better, digits.
@@ -233,8 +246,8 @@ def flagship_verdicts(rows, shown):
     return lines
 
 
-TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen,
-          "likelihood_table": likelihood_table, "metric_times_table": metric_times_table, "inversion_table": inversion_table,
+TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
+          "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
           "flagship_table": flagship_table}
 
 

@@ -1,6 +1,7 @@
 #include "obverse/layers/convolution_products.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <array>
 #include <dnnl.hpp>
@@ -189,7 +190,7 @@ std::pair<at::Tensor, std::shared_ptr<WeightCopies>> WeightCopies::derived(const
   if (!kept) kept = std::make_unique<Copies::Derived>();
   const bool same = kept->version.is(weight), same_factor = !factor.defined() || kept->of_factor.is(factor);
   if (!same || !same_factor) {
-    at::NoGradGuard off;
+    c10::NoGradGuard off;
     if (kept->weight.defined())
       kept->weight.copy_(make());  // in its place: its own copies know it by that and by the number of its changes
     else

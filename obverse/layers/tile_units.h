@@ -15,7 +15,7 @@
 namespace obverse {
 
 #define OBVERSE_TILE_CODE \
-  __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), optimize("O3")))
+  __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 
 constexpr int64_t kTile = 512;  // bfloat16s in a tile: 16 rows of 32, or 16 pairs of rows of 16
 
@@ -48,8 +48,7 @@ OBVERSE_INLINE void settle_memory() { __asm__ volatile("" ::: "memory"); }
 OBVERSE_TILE_CODE inline void begin_tiles() {
   TileConfiguration all;
   for (int i = 0; i < 8; ++i) all.bytes_a_row[i] = 64, all.rows[i] = 16;
-  __asm__ volatile("" ::"r"(&all) : "memory");
-  _tile_loadconfig(&all);
+  __asm__ volatile("ldtilecfg %0" ::"m"(all));
 }
 OBVERSE_TILE_CODE inline void end_tiles() { _tile_release(); }
 

@@ -116,11 +116,11 @@ NearPairs::NearPairs(const at::Tensor& x, const at::Tensor& y, Pass pass) {
     fail("features of {} and {} numbers cannot be compared: use one feature network for both", x.size(1), y.size(1));
   const auto type = x.scalar_type() == at::kDouble || y.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   x_.rows = x.to(type).contiguous();
-  y_.rows = y.to(type).contiguous();
+  y_.rows = x.is_same(y) ? x_.rows : y.to(type).contiguous();
   const at::Tensor middle = mean_of(x_.rows);
   bfloat16_ = pass == Pass::bfloat16 || (pass == Pass::automatic && few_would_be_left(middle));
   x_ = prepare(x_.rows, middle, bfloat16_);
-  y_ = prepare(y_.rows, middle, bfloat16_);
+  y_ = y_.rows.is_same(x_.rows) ? x_ : prepare(y_.rows, middle, bfloat16_);
 }
 
 NearPairs::Side NearPairs::prepare(const at::Tensor& rows, const at::Tensor& middle, bool bfloat16) {
