@@ -94,15 +94,62 @@ OBVERSE_VECTORISED double squared_distance(const double* a, const double* b, int
   return squared_distance_of(a, b, n);
 }
 
-at::Tensor mean_of(const at::Tensor& x) {
-  at::Tensor sum = at::zeros({x.size(1)}, at::kDouble);
-  for (const at::Tensor& part : x.split(4096)) sum += part.sum(0, /*keepdim=*/false, at::kDouble);
-  return sum / static_cast<double>(x.size(0));
+// Of a row about the middle as it is (d) and rounded (r): |d|^2, |r|^2, |d - r|^2.
+struct Squares {
+  double own, rounded, error;
+};
+
+template <class T, class R>
+OBVERSE_INLINE Squares round_row_of(const T* x, const double* middle, int64_t n, R* rounded) {
+  constexpr int64_t kLanes = 16;
+  double own[kLanes] = {}, after[kLanes] = {}, error[kLanes] = {};
+  const auto step = [&](int64_t f, int64_t l) {
+    const double d = static_cast<double>(x[f]) - middle[f];
+    store(rounded[f], static_cast<float>(d));
+    const double r = static_cast<double>(load(rounded[f]));
+    own[l] += d * d;
+    after[l] += r * r;
+    error[l] += (d - r) * (d - r);
+  };
+  int64_t f = 0;
+  for (; f + kLanes <= n; f += kLanes)
+    for (int64_t l = 0; l < kLanes; ++l) step(f + l, l);
+  for (int64_t l = 0; f < n; ++f, ++l) step(f, l);
+  Squares sums{};
+  for (int64_t l = 0; l < kLanes; ++l) sums.own += own[l], sums.rounded += after[l], sums.error += error[l];
+  return sums;
 }
 
-std::vector<float> floats(const at::Tensor& t) {
-  const at::Tensor plain = t.to(at::kFloat).contiguous();
-  return {plain.data_ptr<float>(), plain.data_ptr<float>() + plain.numel()};
+OBVERSE_VECTORISED Squares round_row(const float* x, const double* middle, int64_t n, float* rounded) {
+  return round_row_of(x, middle, n, rounded);
+}
+OBVERSE_VECTORISED Squares round_row(const float* x, const double* middle, int64_t n, HalfFloat* rounded) {
+  return round_row_of(x, middle, n, rounded);
+}
+OBVERSE_VECTORISED Squares round_row(const double* x, const double* middle, int64_t n, float* rounded) {
+  return round_row_of(x, middle, n, rounded);
+}
+OBVERSE_VECTORISED Squares round_row(const double* x, const double* middle, int64_t n, HalfFloat* rounded) {
+  return round_row_of(x, middle, n, rounded);
+}
+
+// Rounds every row; norms that the rounding leaves, by row.
+template <class T, class R>
+std::vector<Squares> round_rows(const at::Tensor& rows, const at::Tensor& middle, at::Tensor& rounded) {
+  std::vector<Squares> squares(static_cast<size_t>(rows.size(0)));
+  const int64_t width = rows.size(1);
+  at::parallel_for(0, rows.size(0), 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      squares[static_cast<size_t>(i)] = round_row(rows.data_ptr<T>() + i * width, middle.data_ptr<double>(), width,
+                                                  static_cast<R*>(rounded.data_ptr()) + i * width);
+  });
+  return squares;
+}
+
+// Near the middle of the rows, where products are small and so are their errors: any point would do.
+at::Tensor middle_of(const at::Tensor& x) {
+  constexpr int64_t kRows = 1024;
+  return x.slice(0, 0, x.size(0), std::max<int64_t>(1, x.size(0) / kRows)).to(at::kDouble).mean(0);
 }
 
 }  // namespace
@@ -117,7 +164,7 @@ NearPairs::NearPairs(const at::Tensor& x, const at::Tensor& y, Pass pass) {
   const auto type = x.scalar_type() == at::kDouble || y.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   x_.rows = x.to(type).contiguous();
   y_.rows = x.is_same(y) ? x_.rows : y.to(type).contiguous();
-  const at::Tensor middle = mean_of(x_.rows);
+  const at::Tensor middle = middle_of(x_.rows);
   bfloat16_ = pass == Pass::bfloat16 || (pass == Pass::automatic && few_would_be_left(middle));
   x_ = prepare(x_.rows, middle, bfloat16_);
   y_ = y_.rows.is_same(x_.rows) ? x_ : prepare(y_.rows, middle, bfloat16_);
@@ -127,24 +174,20 @@ NearPairs::Side NearPairs::prepare(const at::Tensor& rows, const at::Tensor& mid
   Side side;
   side.rows = rows;
   side.rounded = at::empty(rows.sizes(), bfloat16 ? at::kBFloat16 : at::kFloat);
-  at::Tensor squares = at::empty({rows.size(0)}, at::kDouble), norms = squares.clone(), errors = squares.clone();
-  constexpr int64_t kSlice = 4096;
-  for (int64_t first = 0; first < rows.size(0); first += kSlice) {
-    const at::Tensor part = rows.slice(0, first, first + kSlice).to(at::kDouble) - middle;
-    side.rounded.slice(0, first, first + kSlice).copy_(part);
-    const at::Tensor rounded = side.rounded.slice(0, first, first + kSlice).to(at::kDouble);
-    const at::Tensor own = part.square().sum(1);
-    squares.slice(0, first, first + kSlice).copy_(own);
-    norms.slice(0, first, first + kSlice).copy_(at::maximum(own, rounded.square().sum(1)).sqrt());
-    errors.slice(0, first, first + kSlice).copy_((part - rounded).norm(2, {1}));
+  const bool wide = rows.scalar_type() == at::kDouble;
+  const auto round = bfloat16 ? (wide ? round_rows<double, HalfFloat> : round_rows<float, HalfFloat>)
+                              : (wide ? round_rows<double, float> : round_rows<float, float>);
+  const float slack = std::ldexp(1.0f, -20);  // of the few float32 operations that make a bound
+  double sum = 0;
+  for (const Squares& s : round(rows, middle, side.rounded)) {
+    sum += s.own;
+    side.low_squares.push_back(static_cast<float>(s.own) * (1 - slack));
+    side.high_squares.push_back(static_cast<float>(s.own) * (1 + slack));
+    side.norms.push_back(static_cast<float>(std::sqrt(std::max(s.own, s.rounded))) * (1 + slack));
+    side.errors.push_back(static_cast<float>(std::sqrt(s.error)) * (1 + slack));
   }
-  if (!squares.sum().isfinite().item<bool>())
+  if (!std::isfinite(sum))
     fail("features hold values that are not finite: the images or the feature network are broken");
-  const double slack = std::ldexp(1, -20);  // of the few float32 operations that make a bound
-  side.low_squares = floats(squares * (1 - slack));
-  side.high_squares = floats(squares * (1 + slack));
-  side.norms = floats(norms * (1 + slack));
-  side.errors = floats(errors * (1 + slack));
   return side;
 }
 
