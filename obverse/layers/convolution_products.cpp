@@ -4,12 +4,12 @@
 #include <c10/core/GradMode.h>
 
 #include <array>
-#include <dnnl.hpp>
 #include <map>
 #include <unordered_map>
 #include <vector>
 
 #include "obverse/core/engine.h"
+#include "obverse/core/onednn.h"
 #include "obverse/layers/leaky.h"
 #include "obverse/layers/tile_products.h"
 #include "obverse/layers/version.h"
@@ -19,15 +19,6 @@ namespace {
 
 using dnnl::memory;
 using Dims = memory::dims;
-
-dnnl::engine& processor() {
-  static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
-dnnl::stream& stream() {
-  static dnnl::stream s(processor());
-  return s;
-}
 
 memory::data_type type_of(const at::Tensor& t) {
   return t.scalar_type() == at::kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32;
@@ -65,23 +56,6 @@ struct Kernel {
   memory::desc x, weight, y;  // as the kernel wants them
 };
 
-#if DNNL_VERSION_MAJOR >= 3
-template <class Description, class... Arguments>
-Description describe(Arguments&&... arguments) {
-  return Description(processor(), std::forward<Arguments>(arguments)...);
-}
-#endif
-
-dnnl::post_ops bend(double negative_slope) {
-  dnnl::post_ops result;
-#if DNNL_VERSION_MAJOR >= 3
-  result.append_eltwise(dnnl::algorithm::eltwise_relu, static_cast<float>(negative_slope), 0);
-#else
-  result.append_eltwise(1, dnnl::algorithm::eltwise_relu, static_cast<float>(negative_slope), 0);
-#endif
-  return result;
-}
-
 Kernel make_kernel(const Shape& s) {
   const auto type = s.half ? memory::data_type::bf16 : memory::data_type::f32;
   const auto nhwc = memory::format_tag::nhwc;
@@ -97,35 +71,19 @@ Kernel make_kernel(const Shape& s) {
                     (s.out_width - 1) * s.stride + s.kernel_width - s.width - s.padding};
   const auto direct = dnnl::algorithm::convolution_direct;
   const auto training = dnnl::prop_kind::forward_training;
-  dnnl::primitive_attr finish;
-  if (s.negative_slope != 1) finish.set_post_ops(bend(s.negative_slope));
-#if DNNL_VERSION_MAJOR >= 3
-  const auto forward = describe<dnnl::convolution_forward::primitive_desc>(training, direct, x, weight, bias, y,
-                                                                           strides, padding, far, finish);
-  if (s.product == kForward) return {dnnl::convolution_forward(forward), x, forward.weights_desc(), y};
-  if (s.product == kInputSlope) {
-    const auto of_x =
-        describe<dnnl::convolution_backward_data::primitive_desc>(direct, x, weight, y, strides, padding, far, forward);
-    return {dnnl::convolution_backward_data(of_x), x, of_x.weights_desc(), y};
-  }
-  const auto of_weight = describe<dnnl::convolution_backward_weights::primitive_desc>(direct, x, weight_slope, y,
-                                                                                      strides, padding, far, forward);
-  return {dnnl::convolution_backward_weights(of_weight), x, of_weight.diff_weights_desc(), y};
-#else
+  const auto finish =
+      s.negative_slope == 1 ? dnnl::primitive_attr() : leaky_after(static_cast<float>(s.negative_slope));
   using Forward = dnnl::convolution_forward;
-  const Forward::desc plan = s.bias ? Forward::desc(training, direct, x, weight, bias, y, strides, padding, far)
-                                    : Forward::desc(training, direct, x, weight, y, strides, padding, far);
-  const Forward::primitive_desc forward(plan, finish, processor());
+  const auto forward = describe<Forward>(finish, training, direct, x, weight, bias, y, strides, padding, far);
   if (s.product == kForward) return {Forward(forward), x, forward.weights_desc(), y};
   if (s.product == kInputSlope) {
     using OfInput = dnnl::convolution_backward_data;
-    const OfInput::primitive_desc of_x({direct, x, weight, y, strides, padding, far}, processor(), forward);
+    const auto of_x = describe_slope<OfInput>(forward, direct, x, weight, y, strides, padding, far);
     return {OfInput(of_x), x, of_x.weights_desc(), y};
   }
   using OfWeight = dnnl::convolution_backward_weights;
-  const OfWeight::primitive_desc of_weight({direct, x, weight_slope, y, strides, padding, far}, processor(), forward);
+  const auto of_weight = describe_slope<OfWeight>(forward, direct, x, weight_slope, y, strides, padding, far);
   return {OfWeight(of_weight), x, of_weight.diff_weights_desc(), y};
-#endif
 }
 
 const Kernel& kernel_for(const Shape& s) {
@@ -154,7 +112,9 @@ Shape shape_of(Product product, const at::Tensor& x_or_slope, int64_t height, in
           bias};
 }
 
-memory at_data(const memory::desc& layout, const at::Tensor& t) { return memory(layout, processor(), t.data_ptr()); }
+memory at_data(const memory::desc& layout, const at::Tensor& t) {
+  return memory(layout, onednn_engine(), t.data_ptr());
+}
 
 // `weight` as the kernel wants it, from the copies when it has not changed since.
 memory arranged(const at::Tensor& weight, const Shape& s, const memory::desc& wanted, WeightCopies* copies);
@@ -205,18 +165,18 @@ void rearrange(const at::Tensor& weight, const Shape& s, memory& to) {
   // Of the kernel's type first: oneDNN changes type and order at once only slowly.
   const at::Tensor typed = weight.to(s.half ? at::kBFloat16 : at::kFloat);
   memory from = at_data(weight_layout(typed, s), typed);
-  dnnl::reorder(from, to).execute(stream(), from, to);
+  dnnl::reorder(from, to).execute(onednn_stream(), from, to);
 }
 
 memory arranged(const at::Tensor& weight, const Shape& s, const memory::desc& wanted, WeightCopies* copies) {
   if (!copies) {
-    memory to(wanted, processor());
+    memory to(wanted, onednn_engine());
     rearrange(weight, s, to);
     return to;
   }
   auto& made = copies->copies().made;
   auto copy = std::find_if(made.begin(), made.end(), [&](const auto& c) { return c.data.get_desc() == wanted; });
-  if (copy == made.end()) copy = made.insert(made.end(), {memory(wanted, processor())});
+  if (copy == made.end()) copy = made.insert(made.end(), {memory(wanted, onednn_engine())});
   if (!copy->version.is(weight)) rearrange(weight, s, copy->data);
   return copy->data;
 }
@@ -445,7 +405,7 @@ at::Tensor convolution_product(const at::Tensor& image, const at::Tensor& weight
   if (bias.defined())
     arguments.emplace(DNNL_ARG_BIAS,
                       at_data({{shape.outputs}, memory::data_type::f32, memory::format_tag::x}, full_bias));
-  kernel.primitive.execute(stream(), arguments);
+  kernel.primitive.execute(onednn_stream(), arguments);
   return y;
 }
 
@@ -460,9 +420,9 @@ at::Tensor convolution_input_slope(const at::Tensor& given, const at::Tensor& we
     return input_slope_by_tiles(slope, weight, finish, shape, copies);
   const at::Tensor of_x = empty_image(shape.samples, shape.inputs, height, width, slope);
   const Kernel& kernel = kernel_for(shape);
-  kernel.primitive.execute(stream(), {{DNNL_ARG_DIFF_DST, at_data(kernel.y, slope)},
-                                      {DNNL_ARG_WEIGHTS, arranged(weight, shape, kernel.weight, copies)},
-                                      {DNNL_ARG_DIFF_SRC, at_data(kernel.x, of_x)}});
+  kernel.primitive.execute(onednn_stream(), {{DNNL_ARG_DIFF_DST, at_data(kernel.y, slope)},
+                                             {DNNL_ARG_WEIGHTS, arranged(weight, shape, kernel.weight, copies)},
+                                             {DNNL_ARG_DIFF_SRC, at_data(kernel.x, of_x)}});
   if (finish.bias.defined()) of_x.add_(finish.bias.to(of_x.scalar_type()).view({1, -1, 1, 1}));
   return finish.negative_slope == 1 ? of_x : leaky(of_x, finish.negative_slope);
 }
@@ -481,11 +441,11 @@ at::Tensor convolution_weight_slope(const at::Tensor& given, const at::Tensor& i
   const Kernel& kernel = kernel_for(shape);
   const at::Tensor result = at::empty_strided(weight.sizes(), weight.strides(), weight.options().dtype(at::kFloat));
   memory wanted = at_data(weight_layout(result, shape), result);
-  memory computed = kernel.weight == wanted.get_desc() ? wanted : memory(kernel.weight, processor());
-  kernel.primitive.execute(stream(), {{DNNL_ARG_SRC, at_data(kernel.x, x)},
-                                      {DNNL_ARG_DIFF_DST, at_data(kernel.y, slope)},
-                                      {DNNL_ARG_DIFF_WEIGHTS, computed}});
-  if (kernel.weight != wanted.get_desc()) dnnl::reorder(computed, wanted).execute(stream(), computed, wanted);
+  memory computed = kernel.weight == wanted.get_desc() ? wanted : memory(kernel.weight, onednn_engine());
+  kernel.primitive.execute(onednn_stream(), {{DNNL_ARG_SRC, at_data(kernel.x, x)},
+                                             {DNNL_ARG_DIFF_DST, at_data(kernel.y, slope)},
+                                             {DNNL_ARG_DIFF_WEIGHTS, computed}});
+  if (kernel.weight != wanted.get_desc()) dnnl::reorder(computed, wanted).execute(onednn_stream(), computed, wanted);
   return result;
 }
 

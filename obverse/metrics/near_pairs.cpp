@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <dnnl.hpp>
 #include <limits>
 
 #include "obverse/core/engine.h"
 #include "obverse/core/error.h"
+#include "obverse/core/onednn.h"
 #include "obverse/core/vectorised.h"
 
 namespace obverse {
@@ -21,17 +21,16 @@ constexpr int64_t kChunk = 256;  // columns between two looks at a row's limit
 // Products of all pairs of rows: a [R, F], b [C, F] bfloat16, to out [R, C] float32.
 void bfloat16_products(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
   using dnnl::memory;
-  static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  static dnnl::stream stream(engine);
+  dnnl::engine& engine = onednn_engine();
   const int64_t rows = a.size(0), columns = b.size(0), width = a.size(1);
   const auto half = memory::data_type::bf16;
   const memory::desc left({rows, width}, half, memory::dims{width, 1}),
       right({width, columns}, half, memory::dims{1, width}),
       product({rows, columns}, memory::data_type::f32, memory::dims{columns, 1});
-  const dnnl::matmul matmul({{left, right, product}, engine});
-  matmul.execute(stream, {{DNNL_ARG_SRC, {left, engine, a.data_ptr()}},
-                          {DNNL_ARG_WEIGHTS, {right, engine, b.data_ptr()}},
-                          {DNNL_ARG_DST, {product, engine, out.data_ptr()}}});
+  const dnnl::matmul matmul(describe<dnnl::matmul>({}, left, right, product));
+  matmul.execute(onednn_stream(), {{DNNL_ARG_SRC, {left, engine, a.data_ptr()}},
+                                   {DNNL_ARG_WEIGHTS, {right, engine, b.data_ptr()}},
+                                   {DNNL_ARG_DST, {product, engine, out.data_ptr()}}});
 }
 
 // What the bounds of a row's pairs are made of; columns from the first of a chunk.
