@@ -27,7 +27,8 @@ struct Networks {
 /// are the encoder's where there is no discriminator of samples.
 class NetworkModel : public LatentModel {
  public:
-  explicit NetworkModel(Networks networks) : networks_(std::move(networks)) {}
+  explicit NetworkModel(Networks networks)
+      : networks_(std::move(networks)), styles_(std::dynamic_pointer_cast<StyleGenerator>(networks_.generator)) {}
 
   const Domain& domain() const override { return networks_.shape.domain; }
   std::vector<LatentSpace> spaces() const override { return {networks_.space()}; }
@@ -36,9 +37,15 @@ class NetworkModel : public LatentModel {
     return networks_.generator->forward(code, y);
   }
   bool truncate(double psi) override {
-    const auto styles = std::dynamic_pointer_cast<StyleGenerator>(networks_.generator);
-    if (styles) styles->truncation = psi;
-    return styles != nullptr;
+    if (styles_) styles_->truncation = psi;
+    return has_styles();
+  }
+  bool has_styles() const override { return styles_ != nullptr; }
+  at::Tensor map(const at::Tensor& code, const at::Tensor& y) override {
+    return has_styles() ? styles_->map(code, y) : LatentModel::map(code, y);
+  }
+  at::Tensor synthesise(const at::Tensor& w) override {
+    return has_styles() ? styles_->synthesise(styles_->everywhere(w)) : LatentModel::synthesise(w);
   }
   bool can_encode() const override { return networks_.encoder != nullptr; }
   CodeDistribution infer(const at::Tensor& x, const at::Tensor& y) override {
@@ -59,6 +66,7 @@ class NetworkModel : public LatentModel {
 
  protected:
   Networks networks_;
+  std::shared_ptr<StyleGenerator> styles_;  // the generator, where it is one of styles
 };
 
 }  // namespace obverse

@@ -58,14 +58,20 @@ Measured measure_ct(const Comparison& c) {
   return {{plain("ct", score, true)}, c.real.train().size()};
 }
 
-Measured measure_ppl(const Comparison& c) {
-  if (!c.model) fail("ppl: a path needs a model to generate along it: give a model file, not samples");
+static Value path_length(const Comparison& c, const std::string& name, PathSpace space) {
   Rng rng(c.seed, "paths");
-  const at::Tensor lengths = path_lengths(*c.model, c.real.network(), c.fake.size(0), rng);
+  const at::Tensor lengths = path_lengths(*c.model, c.real.network(), c.fake.size(0), rng, space);
   const double low = lengths.quantile(0.01).item<double>(), high = lengths.quantile(0.99).item<double>();
   const at::Tensor kept = lengths.masked_select(at::logical_and(lengths >= low, lengths <= high));
   const double error = kept.std().item<double>() / std::sqrt(static_cast<double>(kept.size(0)));
-  return {{normal("ppl", kept.mean().item<double>(), error, "normal, over paths", false)}, 0};
+  return normal(name, kept.mean().item<double>(), error, "normal, over paths", false);
+}
+
+Measured measure_ppl(const Comparison& c) {
+  if (!c.model) fail("ppl: a path needs a model to generate along it: give a model file, not samples");
+  Measured result{{path_length(c, "ppl", PathSpace::z)}, 0};
+  if (c.model->has_styles()) result.values.push_back(path_length(c, "ppl in w", PathSpace::w));
+  return result;
 }
 
 }  // namespace obverse

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 
 namespace obverse {
@@ -19,19 +20,24 @@ at::Tensor slerp(const at::Tensor& a, const at::Tensor& b, const at::Tensor& t) 
   return (unit * (x_norm + (y_norm - x_norm) * s)).view_as(a).to(a.scalar_type());
 }
 
-at::Tensor path_lengths(LatentModel& model, FeatureNetwork& network, int64_t n, Rng& rng) {
+at::Tensor path_lengths(LatentModel& model, FeatureNetwork& network, int64_t n, Rng& rng, PathSpace space) {
   constexpr double kStep = 1e-4;
   constexpr int64_t kSlice = 500;
-  const std::vector<int64_t> shape = model.spaces().at(0).shape;
+  const LatentSpace codes = model.spaces().at(0);
   std::vector<at::Tensor> parts;
   for (int64_t done = 0; done < n; done += kSlice) {
-    std::vector<int64_t> sizes = shape;
-    sizes.insert(sizes.begin(), std::min(kSlice, n - done));
-    const at::Tensor a = rng.normal(sizes), b = rng.normal(sizes), t = rng.uniform({sizes[0]}).to(at::kDouble);
-    const at::Tensor y = model.classes() > 0 ? rng.integers(model.classes(), {sizes[0]}) : at::Tensor();
-    const at::Tensor from = features_of(network, decode_all(model, slerp(a, b, t), y));
-    const at::Tensor to = features_of(network, decode_all(model, slerp(a, b, t + kStep), y));
-    parts.push_back((to - from).to(at::kDouble).square().sum(1) / (kStep * kStep));
+    const int64_t count = std::min(kSlice, n - done);
+    const at::Tensor a = codes.draw(count, rng), b = codes.draw(count, rng);
+    const at::Tensor t = rng.uniform({count}).to(at::kDouble);
+    const at::Tensor y = model.classes() > 0 ? rng.integers(model.classes(), {count}) : at::Tensor();
+    const auto features_at = [&](const at::Tensor& along) {
+      if (space == PathSpace::z) return features_of(network, decode_all(model, slerp(a, b, along), y));
+      return without_grad([&] {
+        const at::Tensor from = model.map(a, y).to(at::kDouble), to = model.map(b, y).to(at::kDouble);
+        return features_of(network, model.synthesise((from + (to - from) * along.unsqueeze(1)).to(a.scalar_type())));
+      });
+    };
+    parts.push_back((features_at(t + kStep) - features_at(t)).to(at::kDouble).square().sum(1) / (kStep * kStep));
   }
   if (parts.empty()) fail("ppl: no paths were asked for");
   return at::cat(parts);

@@ -17,6 +17,12 @@ at::Tensor LatentSpace::draw(int64_t n, Rng& rng, bool evenly) const {
   return find_row(prior_table(), "prior", prior).from_normal(normal);
 }
 
+at::Tensor LatentModel::map(const at::Tensor&, const at::Tensor&) {
+  fail("{}: the model's generator has no styles: one of StyleGAN's kind has", name);
+}
+
+at::Tensor LatentModel::synthesise(const at::Tensor& w) { return map(w, {}); }
+
 at::Tensor LatentModel::encode(const at::Tensor&, const at::Tensor&) {
   fail("{}: the model has no encoder: infer latents by optimisation, or train an encoder for it", name);
 }

@@ -39,6 +39,13 @@ class LatentModel {
   /// Decodes from now on with codes taken to `psi` of the way from their mean, in a space made for it (w of StyleGAN).
   /// False where there is none: then the latents themselves are to be scaled.
   virtual bool truncate(double) { return false; }
+  /// Whether a code is first mapped to an intermediate one, w (StyleGAN): `map` and `synthesise` are the halves of
+  /// decode.
+  virtual bool has_styles() const { return false; }
+  /// code: [N, ...], y: [N] or undefined; returns w [N, w_dim], not truncated.
+  virtual at::Tensor map(const at::Tensor& code, const at::Tensor& y);
+  /// w: [N, w_dim]; returns x [N, ...].
+  virtual at::Tensor synthesise(const at::Tensor& w);
   /// Whether codes are images of the data, and decode translates them to the class y: there is no prior to draw from.
   virtual bool translates() const { return false; }
   /// Whether decode has a gradient to descend by.

@@ -37,5 +37,31 @@ TEST(PathLength, OfALinearModelIsThatOfTheArc) {
   EXPECT_EQ(lengths.size(0), kPairs);
 }
 
+// w = z A, x = w B: straight paths in w have the length |(w2 - w1) B|, wherever on them one looks.
+class StyledLinearModel : public LinearModel {
+ public:
+  StyledLinearModel(const at::Tensor& map, const at::Tensor& synthesis)
+      : LinearModel(map.mm(synthesis)), map_(map), synthesis_(synthesis) {}
+  bool has_styles() const override { return true; }
+  at::Tensor map(const at::Tensor& code, const at::Tensor&) override { return code.mm(map_); }
+  at::Tensor synthesise(const at::Tensor& w) override { return w.mm(synthesis_); }
+
+ private:
+  at::Tensor map_, synthesis_;
+};
+
+TEST(PathLength, InWIsThatOfTheStraightLine) {
+  constexpr int64_t kWidth = 8, kPairs = 20'000;
+  Rng weights(3), rng(1), other(2);
+  const at::Tensor map = weights.normal({kWidth, kWidth}), synthesis = weights.normal({kWidth, kWidth});
+  StyledLinearModel model(map, synthesis);
+  Coordinates network(kWidth);
+  const at::Tensor lengths = path_lengths(model, network, kPairs, rng, PathSpace::w);
+  const at::Tensor line = (other.normal({kPairs, kWidth}) - other.normal({kPairs, kWidth})).mm(map).mm(synthesis);
+  const at::Tensor expected = line.square().sum(1);
+  const double error = std::sqrt(2.0 / kPairs) * expected.std().item<double>();
+  EXPECT_NEAR(lengths.mean().item<double>(), expected.mean().item<double>(), 4 * error);
+}
+
 }  // namespace
 }  // namespace obverse
