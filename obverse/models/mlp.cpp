@@ -9,11 +9,19 @@ namespace obverse {
 namespace {
 
 struct MlpOptions : DenseOptions {
-  double scale = 1;
+  double scale = 1, offset = 0;
   void describe(Fields& f) override {
     DenseOptions::describe(f);
     f("scale", scale, "the network's unit of data: what comes in is divided by it, what goes out multiplied",
       kPositive);
+    f("offset", offset,
+      "what is taken away from data that come in, before they are divided: -1 and a scale of 2 show "
+      "an image's black as 0 and white as 1",
+      {-1e6, 1e6});
+  }
+  at::Tensor scaled(const at::Tensor& x) const {  // [N, ...] -> [N, numbers]
+    const at::Tensor from = offset == 0 ? x.flatten(1) : x.flatten(1) - offset;
+    return scale == 1 ? from : from / scale;
   }
 };
 
@@ -72,25 +80,25 @@ class MlpGenerator : public Generator {
 class MlpDiscriminator : public Discriminator {
  public:
   MlpDiscriminator(const MlpDiscriminatorOptions& options, const NetworkShape& shape, Rng& rng)
-      : scale_(options.scale), mixes_in_head_(options.head.mixes_samples()) {
+      : options_(options), mixes_in_head_(options.head.mixes_samples()) {
     trunk_ = child("trunk", std::make_shared<DenseTrunk>(options, numbers(shape.domain), rng));
     head_ = child(
         "head", std::make_shared<LogitHead>(trunk_->outputs(), shape.classes, rng, options.last_layer(), options.head));
   }
-  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(scaled(x))); }
+  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(options_.scaled(x))); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
   bool classifies() const override { return head_->classifies(); }
   at::Tensor class_logits(const at::Tensor& h) override { return head_->class_logits(h); }
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) override {
     const std::optional<DenseStack> stack = as_stack();
-    return stack ? dense_stack(*stack, scaled(x)).squeeze(1) : Discriminator::forward(x, y);
+    return stack ? dense_stack(*stack, options_.scaled(x)).squeeze(1) : Discriminator::forward(x, y);
   }
   std::pair<at::Tensor, at::Tensor> forward_with_gradient(const at::Tensor& x, const at::Tensor& y,
                                                           at::Tensor* features_out) override {
     const std::optional<DenseStack> stack = as_stack();
     if (!stack || features_out) return Discriminator::forward_with_gradient(x, y, features_out);
-    const auto [logits, slope] = dense_stack_with_gradient(*stack, scaled(x));
-    return {logits.squeeze(1), (scale_ == 1 ? slope : slope / scale_).view(x.sizes())};
+    const auto [logits, slope] = dense_stack_with_gradient(*stack, options_.scaled(x));
+    return {logits.squeeze(1), (options_.scale == 1 ? slope : slope / options_.scale).view(x.sizes())};
   }
   bool mixes_samples() const override { return trunk_->mixes_samples() || mixes_in_head_; }
 
@@ -98,9 +106,8 @@ class MlpDiscriminator : public Discriminator {
   std::optional<DenseStack> as_stack() const {
     return head_->is_linear() ? trunk_->with(head_->linear()) : std::nullopt;
   }
-  at::Tensor scaled(const at::Tensor& x) const { return scale_ == 1 ? x.flatten(1) : x.flatten(1) / scale_; }
 
-  double scale_;
+  MlpOptions options_;
   bool mixes_in_head_;
   std::shared_ptr<DenseTrunk> trunk_;
   std::shared_ptr<LogitHead> head_;
@@ -108,34 +115,34 @@ class MlpDiscriminator : public Discriminator {
 
 class MlpEncoder : public Encoder {
  public:
-  MlpEncoder(const MlpOptions& options, const NetworkShape& shape, Rng& rng) : scale_(options.scale) {
+  MlpEncoder(const MlpOptions& options, const NetworkShape& shape, Rng& rng) : options_(options) {
     trunk_ = child("trunk", std::make_shared<DenseTrunk>(options, numbers(shape.domain), rng));
     head_ = child("head",
                   std::make_shared<CodeHead>(trunk_->outputs(), shape.z_dim, shape.classes, rng, options.last_layer()));
   }
-  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(x.flatten(1) / scale_)); }
+  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(options_.scaled(x))); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
 
  private:
-  double scale_;
+  MlpOptions options_;
   std::shared_ptr<DenseTrunk> trunk_;
   std::shared_ptr<CodeHead> head_;
 };
 
 class MlpJointDiscriminator : public JointDiscriminator {
  public:
-  MlpJointDiscriminator(const JointMlpOptions& options, const NetworkShape& shape, Rng& rng) : scale_(options.scale) {
+  MlpJointDiscriminator(const JointMlpOptions& options, const NetworkShape& shape, Rng& rng) : options_(options) {
     trunk_ = child("trunk", std::make_shared<DenseTrunk>(options, numbers(shape.domain), rng));
     pair_ = child("pair", std::make_shared<PairHead>(options.pair, trunk_->outputs(), shape, rng));
   }
-  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(x.flatten(1) / scale_)); }
+  at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(options_.scaled(x))); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& z, const at::Tensor& y) override {
     return pair_->forward(h, z, y);
   }
   bool mixes_samples() const override { return trunk_->mixes_samples() || pair_->mixes_samples(); }
 
  private:
-  double scale_;
+  MlpOptions options_;
   std::shared_ptr<DenseTrunk> trunk_;
   std::shared_ptr<PairHead> pair_;
 };

@@ -463,5 +463,16 @@ TEST(Mlp, WithoutHiddenLayersIsALinearCritic) {
   EXPECT_LT((D->forward(2 * x, {}) - 2 * logits).abs().max().item<double>(), 1e-6);  // the bias starts at zero
 }
 
+TEST(Mlp, SeesDataFromItsOffsetInItsUnit) {
+  const auto plain = make<Discriminator>({"mlp", "widths = [5]"}, plane());
+  const auto D = make<Discriminator>({"mlp", "widths = [5]\noffset = -1\nscale = 2"}, plane());
+  const at::Tensor x = Rng(2).normal({3, 2});
+  const auto [logits, slope] = D->forward_with_gradient(x, {});
+  const auto [expected, steeper] = plain->forward_with_gradient((x + 1) / 2, {});
+  EXPECT_LT((logits - expected).abs().max().item<double>(), 1e-6);
+  EXPECT_LT((slope - steeper / 2).abs().max().item<double>(), 1e-6);
+  EXPECT_LT((D->features(x) - plain->features((x + 1) / 2)).abs().max().item<double>(), 1e-6);
+}
+
 }  // namespace
 }  // namespace obverse
