@@ -15,7 +15,7 @@ class Rng {
   /// seed: any; purpose: what the stream is for ("initialisation", "data order", "latents"); rank: of the process.
   explicit Rng(uint64_t seed, std::string_view purpose = "", uint64_t rank = 0);
 
-  at::Tensor normal(at::IntArrayRef shape);                   // N(0, 1), float32
+  at::Tensor normal(at::IntArrayRef shape);  // N(0, 1), float32
   /// n rows of N(0, 1), each as if drawn alone, together more even than independent ones: a lattice (Kronecker's
   /// sequence with the ratios of Roberts 2018), shifted at random. [n, dims] float32.
   at::Tensor even_normal(int64_t n, int64_t dims);

@@ -5,8 +5,9 @@
 namespace obverse {
 
 /// Antialiased bicubic resizing (Keys 1981, a = -0.5; the kernel widens when shrinking), rows and then columns: what
-/// Pillow's Image.resize(..., BICUBIC) gives, bit for bit for bytes, which are rounded after each; floats (its mode F) are
-/// not rounded and may leave their range. x: uint8 or float32 [N, C, H, W]; returns [N, C, height, width] of its type.
+/// Pillow's Image.resize(..., BICUBIC) gives, bit for bit for bytes, which are rounded after each; floats (its mode F)
+/// are not rounded and may leave their range. x: uint8 or float32 [N, C, H, W]; returns [N, C, height, width] of its
+/// type.
 at::Tensor resize_bicubic(const at::Tensor& x, int64_t height, int64_t width);
 
 /// Cuts the largest square from the middle and resizes it. x: uint8 [N, C, H, W]; returns uint8 [N, C, size, size].

@@ -14,8 +14,7 @@
 /// What products on the matrix units are made of; for files of kernels alone.
 namespace obverse {
 
-#define OBVERSE_TILE_CODE \
-  __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#define OBVERSE_TILE_CODE __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 
 constexpr int64_t kTile = 512;  // bfloat16s in a tile: 16 rows of 32, or 16 pairs of rows of 16
 

@@ -10,8 +10,8 @@
 
 namespace obverse {
 
-/// Gradient penalties, per sample, of the gradient g = grad_x D(x) [N, ...] at points x; norms run over all of a sample's
-/// elements. Both return [N] and are differentiable when g is.
+/// Gradient penalties, per sample, of the gradient g = grad_x D(x) [N, ...] at points x; norms run over all of a
+/// sample's elements. Both return [N] and are differentiable when g is.
 
 /// Zero-centred: ||g||^2. Mescheder 2018, eq. 9 (R1 on real samples, R2 on generated ones).
 at::Tensor zero_centred_penalty(const at::Tensor& g);

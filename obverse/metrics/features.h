@@ -72,9 +72,9 @@ std::unique_ptr<FeatureNetwork> random_features(int64_t channels);
 /// with any of {"name": text, "input": text, "channels": 3, "size": 299, "resize": text, "arguments":
 /// {"return_features": true}}. input: "float" in [-1, 1], "float255" in [0, 255] or "uint8"; channels: grey images are
 /// repeated to it; size: images are resized to it by `resize`, a mode of resize_images, before anything else; without a
-/// size, resize tells what the network does itself, for the record; "output": "features", or of a classifier "logits" or
-/// "probabilities", which the inception score and the shares of classes are made of; arguments: passed by name. The name
-/// "inception" gives figures their published names (fid50k_full).
+/// size, resize tells what the network does itself, for the record; "output": "features", or of a classifier "logits"
+/// or "probabilities", which the inception score and the shares of classes are made of; arguments: passed by name. The
+/// name "inception" gives figures their published names (fid50k_full).
 std::unique_ptr<FeatureNetwork> torchscript_features(const std::string& path);
 
 /// Images [N, C, H, W] in [-1, 1] to size x size. mode: "pil-bicubic", antialiased, floats in between, clamped (what

@@ -64,8 +64,9 @@ const std::vector<MetricRow>& metric_table() {
       {"ct", "Meehan 2020: C_T, below -3 when training samples are copied, about 0 for fresh data", "",
        "all training and test samples; ten k-means cells", true, twenty, when_asked, measure_ct, false},
       {"ppl", "Karras 2019: perceptual path length in z, and in w where there is one", "",
-       "as many paths as samples, spherical in z, straight in w, step 1e-4; squared distance of features; 1 % cut off on each side", false,
-       hundred, when_asked, measure_ppl, false},
+       "as many paths as samples, spherical in z, straight in w, step 1e-4; squared distance of features; 1 % cut off "
+       "on each side",
+       false, hundred, when_asked, measure_ppl, false},
   };
   return table;
 }

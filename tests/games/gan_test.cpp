@@ -60,7 +60,7 @@ TEST(Gan, EveryLossWithEveryPenaltyGivesFiniteGradientsToItsOwnPlayerOnly) {
           for (const auto& [name, tensor] : p.parameters()) {
             const bool last_bias =
                 name.find("head.bias") != std::string::npos || name.find("out.bias") != std::string::npos;
-            if (p.name == phase.player && last_bias) continue;  // a relativistic loss cancels it
+            if (p.name == phase.player && last_bias) continue;                      // a relativistic loss cancels it
             if (loss.witness && name.find("head.") != std::string::npos) continue;  // a loss of features needs none
             EXPECT_EQ(tensor.grad().defined(), p.name == phase.player)
                 << loss.name << " " << penalty.name << " " << name;

@@ -103,9 +103,11 @@ TEST(Convolution, AndItsAdjointAgreeWithTheEngineAndDifferentiateTwice) {
       const at::Tensor image = at::cat({some, x.flatten().slice(0, 6)}).view(x.sizes());
       const at::Tensor out = convolution(image, weight, {b * both[10]}, c.strides);
       const at::Tensor of_image = both.slice(0, 0, 1).expand({c.inputs}) * c.inputs;
-      return at::cat(
-          {out.tanh().flatten().slice(0, 0, 5),
-           transposed_convolution(out, weight, {of_image}, {c.size, c.size}, c.strides).tanh().flatten().slice(0, 0, 5)});
+      return at::cat({out.tanh().flatten().slice(0, 0, 5),
+                      transposed_convolution(out, weight, {of_image}, {c.size, c.size}, c.strides)
+                          .tanh()
+                          .flatten()
+                          .slice(0, 0, 5)});
     };
     expect_derivative(f, normal64({11}, 5));
     expect_second_derivative(f, normal64({11}, 5), 1e-6);
