@@ -31,8 +31,8 @@ MODELS = {
                  "size": 64, "kimg": (100, 60)},
 }
 # (method, restarts, steps): tried in this order, fewer steps first.
-METHODS = [("encode", 1, 0)] + [(method, restarts, steps) for method, restarts in (("hybrid", 1), ("hybrid", 4), ("optimise", 4))
-                                for steps in (5, 10, 20, 40, 80)]
+METHODS = [("encode", 1, 0), *(("hybrid", 1, steps) for steps in (5, 10, 15, 20, 40, 80)),
+           *(("optimise", 4, steps) for steps in (10, 20, 40, 80))]
 
 
 def run(*words):

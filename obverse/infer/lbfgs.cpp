@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kPairs = 20;         // steps and changes of gradient that are remembered
 constexpr int64_t kLargestCode = 256;  // beyond, the curvature costs more than it saves
+constexpr int64_t kFew = 16;           // codes whose mean curvature stands for all at first
 constexpr double kDifference = 0.01;   // of codes, for the Jacobian
 constexpr double kDamping = 0.5;       // share of the curvature's mean that is added to it ...
 constexpr double kDampingDecay = 0.6;  // ... which falls so each time it is taken anew
@@ -53,14 +54,26 @@ at::Tensor jacobian(const Objective& objective, const Candidates& c) {
   return at::cat(parts);
 }
 
-// (2 / P J J^T + prior + damping)^-1: the Gauss-Newton curvature of the pixels' term. [M, D, D].
-at::Tensor inverse_curvature(const Objective& objective, const Candidates& c, double damping) {
+// 2 / P J J^T: the Gauss-Newton curvature of the pixels' term. [M, D, D].
+at::Tensor curvature(const Objective& objective, const Candidates& c) {
   const at::Tensor j = without_grad([&] { return jacobian(objective, c); });
-  const double numbers = static_cast<double>(j.size(2));
-  const at::Tensor curvature = 2 / numbers * at::bmm(j, j.transpose(1, 2));
+  return 2 / static_cast<double>(j.size(2)) * at::bmm(j, j.transpose(1, 2));
+}
+
+// Of all codes that of the mean over a few: most of what it says of directions is the model's own, and it costs as many
+// fewer decodings.
+at::Tensor common_curvature(const Objective& objective, const Candidates& c) {
+  const int64_t few = std::min(kFew, c.size());
+  const at::Tensor rows = (at::arange(few) * c.size()).div(few, "floor").to(at::kLong);
+  return curvature(objective, c.pick(rows)).mean(0, /*keepdim=*/true).expand({c.size(), -1, -1});
+}
+
+// (curvature + prior + damping)^-1. [M, D, D].
+at::Tensor damped_inverse(const Objective& objective, const at::Tensor& curvature, double damping) {
+  const double numbers = static_cast<double>(objective.x.numel() / objective.x.size(0));
   const at::Tensor mean = curvature.diagonal(0, 1, 2).mean(1).view({-1, 1, 1}).clamp_min(1e-12);
   const at::Tensor added = damping * mean + objective.options.prior_weight / numbers;
-  return at::linalg_inv(curvature + added * at::eye(j.size(1), j.options()));
+  return at::linalg_inv(curvature + added * at::eye(curvature.size(1), curvature.options()));
 }
 
 void start(const Objective& objective, Candidates& c) {
@@ -77,10 +90,13 @@ void start(const Objective& objective, Candidates& c) {
               (kFirstMove / length).view({-1, 1, 1})};
 }
 
-// The curvature is taken anew and the pairs are forgotten.
+// The curvature is taken anew and the pairs are forgotten. The first steps go down what all codes have in common, later
+// ones, which few codes need, what is each code's own.
 void refresh(const Objective& objective, Candidates& c, int64_t times) {
   Memory memory(c.memory);
-  memory.inverse = inverse_curvature(objective, c, kDamping * std::pow(kDampingDecay, static_cast<double>(times)));
+  const double damping = kDamping * std::pow(kDampingDecay, static_cast<double>(times));
+  memory.inverse =
+      damped_inverse(objective, times == 0 ? common_curvature(objective, c) : curvature(objective, c), damping);
   memory.weights = at::zeros_like(memory.weights);
   memory.reach = at::ones_like(memory.reach);
 }
