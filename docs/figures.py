@@ -150,7 +150,7 @@ def inversion_table(results):
         lines += [f"| {name}, {r['images']} test images | steps | median error | 95th percentile | seconds an image | "
                   + " | ".join(f"faster than {which}" for which in peers) + " |", "|---" * (5 + len(peers)) + "|"]
         for which, peer in peers.items():
-            cells = [f"{which}: plain PyTorch {peer['torch'].split('a')[0]}, one image after another", r["steps"], f"{book['median']:.4f}",
+            cells = [f"{which}: plain PyTorch {re.match('[0-9.]+', peer['torch'])[0]}, one image after another", r["steps"], f"{book['median']:.4f}",
                      f"{book['p95']:.4f}", f"{peer['seconds_an_image']:.3g}",
                      *(f"{p['seconds_an_image'] / peer['seconds_an_image']:.2g}" for p in peers.values())]
             lines.append("| " + " | ".join(map(str, cells)) + " |")
