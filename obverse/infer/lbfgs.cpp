@@ -60,11 +60,10 @@ at::Tensor curvature(const Objective& objective, const Candidates& c) {
   return 2 / static_cast<double>(j.size(2)) * at::bmm(j, j.transpose(1, 2));
 }
 
-// Of all codes that of the mean over a few: most of what it says of directions is the model's own, and it costs as many
+// Of many codes that of the mean over a few: most of what it says of directions is the model's own, and it costs as many
 // fewer decodings.
 at::Tensor common_curvature(const Objective& objective, const Candidates& c) {
-  const int64_t few = std::min(kFew, c.size());
-  const at::Tensor rows = (at::arange(few) * c.size()).div(few, "floor").to(at::kLong);
+  const at::Tensor rows = (at::arange(kFew) * c.size()).div(kFew, "floor").to(at::kLong);
   return curvature(objective, c.pick(rows)).mean(0, /*keepdim=*/true).expand({c.size(), -1, -1});
 }
 
@@ -95,8 +94,8 @@ void start(const Objective& objective, Candidates& c) {
 void refresh(const Objective& objective, Candidates& c, int64_t times) {
   Memory memory(c.memory);
   const double damping = kDamping * std::pow(kDampingDecay, static_cast<double>(times));
-  memory.inverse =
-      damped_inverse(objective, times == 0 ? common_curvature(objective, c) : curvature(objective, c), damping);
+  memory.inverse = damped_inverse(
+      objective, times == 0 && c.size() > kFew ? common_curvature(objective, c) : curvature(objective, c), damping);
   memory.weights = at::zeros_like(memory.weights);
   memory.reach = at::ones_like(memory.reach);
 }
