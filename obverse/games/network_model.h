@@ -40,6 +40,12 @@ class NetworkModel : public LatentModel {
     if (styles_) styles_->truncation = psi;
     return has_styles();
   }
+  bool decode_roughly(bool on) override {
+    const Placement rough = choose_placement("auto");
+    if (rough.compute == at::kFloat) return false;
+    networks_.generator->set_placement(on ? rough : Placement{});
+    return true;
+  }
   bool has_styles() const override { return styles_ != nullptr; }
   at::Tensor map(const at::Tensor& code, const at::Tensor& y) override {
     return has_styles() ? styles_->map(code, y) : LatentModel::map(code, y);

@@ -60,11 +60,14 @@ at::Tensor curvature(const Objective& objective, const Candidates& c) {
   return 2 / static_cast<double>(j.size(2)) * at::bmm(j, j.transpose(1, 2));
 }
 
-// Of many codes that of the mean over a few: most of what it says of directions is the model's own, and it costs as many
-// fewer decodings.
+// Of many codes that of the mean over a few: most of what it says of directions is the model's own, and it costs as
+// many fewer decodings. Taken once a search.
 at::Tensor common_curvature(const Objective& objective, const Candidates& c) {
-  const at::Tensor rows = (at::arange(kFew) * c.size()).div(kFew, "floor").to(at::kLong);
-  return curvature(objective, c.pick(rows)).mean(0, /*keepdim=*/true).expand({c.size(), -1, -1});
+  if (!objective.curvature.defined()) {
+    const at::Tensor rows = (at::arange(kFew) * c.size()).div(kFew, "floor").to(at::kLong);
+    objective.curvature = curvature(objective, c.pick(rows)).mean(0, /*keepdim=*/true);
+  }
+  return objective.curvature.expand({c.size(), -1, -1});
 }
 
 // (curvature + prior + damping)^-1. [M, D, D].
@@ -75,9 +78,21 @@ at::Tensor damped_inverse(const Objective& objective, const at::Tensor& curvatur
   return at::linalg_inv(curvature + added * at::eye(curvature.size(1), curvature.options()));
 }
 
-void start(const Objective& objective, Candidates& c) {
+// Value and slope at the codes. The first steps are long, and need them in bfloat16 only.
+std::pair<at::Tensor, at::Tensor> probe(const Objective& objective, const at::Tensor& code, const at::Tensor& y,
+                                        bool roughly) {
+  struct Rough {
+    LatentModel* model;
+    ~Rough() {
+      if (model) model->decode_roughly(false);
+    }
+  } rough{roughly && objective.model.decode_roughly(true) ? &objective.model : nullptr};
+  return objective.slope(code, y);
+}
+
+void start(const Objective& objective, Candidates& c, bool roughly) {
   const int64_t m = c.size(), d = c.code.flatten(1).size(1);
-  const auto [loss, slope] = objective.slope(c.code, c.y);
+  const auto [loss, slope] = probe(objective, c.code, c.y, roughly);
   const auto kind = c.code.options();
   const at::Tensor length = slope.flatten(1).norm(2, 1).clamp_min(1e-12);
   c.memory = {loss,
@@ -87,6 +102,13 @@ void start(const Objective& objective, Candidates& c) {
               at::zeros({m, kPairs, d}, kind),
               at::zeros({m, kPairs}, kind),
               (kFirstMove / length).view({-1, 1, 1})};
+}
+
+// What was found roughly is measured anew.
+void look_closely(const Objective& objective, Candidates& c) {
+  Memory memory(c.memory);
+  const auto [loss, slope] = objective.slope(c.code, c.y);
+  memory.loss = loss, memory.slope = slope.flatten(1), c.best = c.code, c.best_loss = loss;
 }
 
 // The curvature is taken anew and the pairs are forgotten. The first steps go down what all codes have in common, later
@@ -136,13 +158,15 @@ void learn(Memory& memory, const at::Tensor& taken, const at::Tensor& move, cons
 void descend_by_lbfgs(const Objective& objective, Candidates& c, int64_t begin, int64_t end) {
   const OptimiseOptions& o = objective.options;
   const bool curved = o.curvature_every > 0 && c.code.flatten(1).size(1) <= kLargestCode;
-  if (begin == 0) start(objective, c);
+  const int64_t rough = std::min(o.rough_steps, o.steps / 2);
+  if (begin == 0) start(objective, c, rough > 0);
   for (int64_t step = begin; step < end; ++step) {
+    if (step == rough && rough > 0) look_closely(objective, c);
     if (curved && step % o.curvature_every == 0) refresh(objective, c, step / o.curvature_every);
     Memory memory(c.memory);
     const at::Tensor move = memory.reach.unsqueeze(1) * direction(memory);  // [M, D]
     const at::Tensor trial = c.code + move.view_as(c.code);
-    const auto [loss, gradient] = objective.slope(trial, c.y);
+    const auto [loss, gradient] = probe(objective, trial, c.y, step < rough);
     const at::Tensor slope = gradient.flatten(1);
     const at::Tensor taken = loss <= memory.loss + kSufficient * row_dot(memory.slope, move);
     learn(memory, taken, move, slope - memory.slope);

@@ -19,6 +19,8 @@ void OptimiseOptions::describe(Fields& f) {
   f("descent", descent, "how the loss is descended", names(descent_table()));
   f("curvature_every", curvature_every, "lbfgs: steps after which the curvature is measured anew; 0: never measured",
     kNotNegative);
+  f("rough_steps", rough_steps, "lbfgs: first steps that decode in bfloat16 where that is fast, at most half of all",
+    kNotNegative);
   f("lr", lr, "adam: first step size; falls to 0 by a cosine", kPositive);
   f("beta1", beta1, "adam: decay of the gradient's moving average", {0, 0.9999});
   f("beta2", beta2, "adam: decay of the squared gradient's moving average", {0, 0.999999});
@@ -66,6 +68,7 @@ class Search {
   const OptimiseOptions& options_;
   Rng& rng_;
   at::Tensor x_, features_, seconds_;  // [N, ...], [N, F] or undefined, [N]
+  at::Tensor curvature_;               // Objective's
   Candidates candidates_;
 };
 
@@ -80,7 +83,7 @@ at::Tensor Search::target_features() {
 void Search::work(const at::Tensor& rows, int64_t begin, int64_t end) {
   Candidates c = candidates_.pick(rows);
   const at::Tensor features = features_.defined() ? features_.index_select(0, c.image) : at::Tensor();
-  const Objective objective{model_, options_, rng_, x_.index_select(0, c.image), features, prior_.bound};
+  const Objective objective{model_, options_, rng_, x_.index_select(0, c.image), features, prior_.bound, curvature_};
   if (begin < end)
     find_row(descent_table(), "descent", options_.descent).descend(objective, c, begin, end);
   else

@@ -35,7 +35,8 @@ struct Objective {
   const OptimiseOptions& options;
   Rng& rng;
   at::Tensor x, features;  // the candidates' targets [M, ...], [M, F] or undefined
-  double bound = 0;        // of the prior: a code beyond it counts as if it lay there; 0: none
+  double bound;            // of the prior: a code beyond it counts as if it lay there; 0: none
+  at::Tensor& curvature;   // common to all codes of the search [1, D, D]; undefined before it is taken
 
   /// code: [M, ...]; returns [M].
   at::Tensor value(const at::Tensor& code, const at::Tensor& y) const;

@@ -48,6 +48,9 @@ class LatentModel {
   virtual at::Tensor synthesise(const at::Tensor& w);
   /// Whether codes are images of the data, and decode translates them to the class y: there is no prior to draw from.
   virtual bool translates() const { return false; }
+  /// Whether decode computes in bfloat16 from now on, where the processor is fast at that, or in float32. False where it
+  /// goes on as before.
+  virtual bool decode_roughly(bool) { return false; }
   /// Whether decode has a gradient to descend by.
   virtual bool differentiable() const { return true; }
 

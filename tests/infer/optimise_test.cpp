@@ -179,6 +179,36 @@ TEST(Optimise, KnowsTheCurvatureOfALinearDecoder) {
   EXPECT_TRUE((with.loss <= search(model, x, options).loss + 1e-6).all().item<bool>());
 }
 
+// Decodes with an error of bfloat16's size when asked to.
+class RoughModel : public LinearModel {
+ public:
+  using LinearModel::LinearModel;
+  at::Tensor decode(const at::Tensor& code, const at::Tensor& y) override {
+    ++(roughly ? rough_calls : close_calls);
+    const at::Tensor x = LinearModel::decode(code, y);
+    return roughly ? x * (1 + 0.004 * at::cos(1000 * x.detach())) : x;
+  }
+  bool decode_roughly(bool on) override { return roughly = on, true; }
+  bool roughly = false;
+  int64_t rough_calls = 0, close_calls = 0;
+};
+
+TEST(Optimise, ARoughBeginningEndsWhereACloseOneDoes) {
+  RoughModel model(8, 20);
+  Rng rng(2);
+  const at::Tensor x = rng.normal({5, 20});
+  OptimiseOptions options = long_search();
+  options.steps = 20;
+  const Optimised found = search(model, x, options);
+  EXPECT_LT((found.code - model.most_probable(x, 0)).abs().max().item<double>(), 1e-3);
+  EXPECT_TRUE(at::allclose(found.loss, (model.decode(found.code, {}) - x).square().mean(1)));  // measured closely
+  EXPECT_EQ(model.rough_calls, 1 + options.rough_steps);
+  options.steps = 6;
+  model.rough_calls = 0;
+  search(model, x, options);
+  EXPECT_EQ(model.rough_calls, 1 + options.steps / 2);
+}
+
 TEST(Optimise, RefusesToClipWhereTheDescentDoesNot) {
   LinearModel model(2, 4);
   OptimiseOptions options;
