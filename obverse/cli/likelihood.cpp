@@ -18,7 +18,7 @@ namespace {
 constexpr double kWideGap = 10;  // nats
 
 struct LikelihoodCommand {
-  std::string model, observation = "gaussian", split = "test";
+  std::string model, data, observation = "gaussian", split = "test";
   int64_t count = 50, simulated = 20;
   double sigma = 0;
   AnnealingOptions annealing;
@@ -80,13 +80,18 @@ void run_likelihood(const LikelihoodCommand& c) {
   Observation observation;
   if (c.observation == "bernoulli") observation.kind = Observation::Kind::bernoulli;
   const Scale scale = scale_of(model.domain(), observation.kind);
-  const Dataset data = load_dataset(loaded.recipe.data, c.split);
+  DataOptions options = loaded.recipe.data;
+  if (!c.data.empty()) options.source = c.data;
+  const Dataset data = load_dataset(options, c.split);
+  if (data.domain.shape != model.domain().shape)
+    fail("{} holds {}, {} makes {}: name data of that kind with --data", options.source, data.domain.text(), c.model,
+         model.domain().text());
   Rng rng(c.annealing.seed, "likelihood samples");
   const at::Tensor x = data.draw(std::min(c.count, data.size()), rng).x;
   observation.sigma = c.sigma / scale.sigma;
   if (observation.kind == Observation::Kind::gaussian && c.sigma == 0)
-    observation.sigma = fit_sigma(decoder, latents, load_dataset(loaded.recipe.data, "train").draw(16, rng).x,
-                                  scale.sigma, c.annealing);
+    observation.sigma =
+        fit_sigma(decoder, latents, load_dataset(options, "train").draw(16, rng).x, scale.sigma, c.annealing);
   const AnnealingResult found = Annealing(decoder, latents, observation, c.annealing, x).forward(x);
   const AnnealingGap gap = annealing_gap(decoder, latents, observation, c.annealing, c.simulated);
 
@@ -118,7 +123,7 @@ void run_likelihood(const LikelihoodCommand& c) {
   MetricLine line;
   line.model = model.name;
   line.model_hash = model.hash;
-  line.data = loaded.recipe.data.source;
+  line.data = options.source;
   if (gap.gap() > kWideGap)
     fmt::print(stderr, "the gap of {:.1f} nats is too wide for the figure to mean much: raise --distributions\n",
                gap.gap());
@@ -136,6 +141,7 @@ void setup_likelihood(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--sigma", c->sigma, "of the Gaussian, pixels in [0, 1]; else the best of nine for training samples")
       ->check(CLI::Range(1e-4, 100.0));
+  app.add_option("--data", c->data, "data set; else the one that the model was trained on");
   app.add_option("--split", c->split, "train or test")->capture_default_str();
   app.add_option("--samples", c->count, "of the data")->check(CLI::Range(1, 1'000'000))->capture_default_str();
   app.add_option("--simulated", c->simulated, "samples of the model for the gap")

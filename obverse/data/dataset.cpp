@@ -115,6 +115,7 @@ static void keep_first(Dataset& data, int64_t n) {
 
 Dataset load_dataset(const DataOptions& options, const std::string& split) {
   if (split != "train" && split != "test") fail("unknown split '{}': use train or test", split);
+  if (options.source.empty()) fail("no data set was named: say which with --data");
   Dataset data = is_path(options.source) ? load_path(options, split)
                                          : find_row(dataset_table(), "data set", options.source).load(options, split);
   data.split = split;

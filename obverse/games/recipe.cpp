@@ -9,6 +9,7 @@
 #include "obverse/core/error.h"
 #include "obverse/io/files.h"
 #include "obverse/io/safetensors.h"
+#include "obverse/models/script_model.h"
 
 namespace obverse {
 
@@ -80,8 +81,21 @@ void freeze(Game& game, const Placement& placement) {
   }
 }
 
+// TorchScript files are zip archives.
+static LoadedModel load_foreign(const std::string& file) {
+  LoadedModel loaded;
+  loaded.recipe.name = std::filesystem::path(file).stem().string();
+  loaded.recipe.data.source = "";
+  loaded.recipe.game.kind = "TorchScript";
+  loaded.recipe.game.options = nullptr;
+  loaded.model = load_script_model(file);
+  loaded.domain = loaded.model->domain();
+  return loaded;
+}
+
 LoadedModel load_model(const std::string& path, const Placement& placement) {
   const std::string file = std::filesystem::is_directory(path) ? path + "/model.safetensors" : path;
+  if (read_file_start(file, 2) == "PK") return load_foreign(file);
   TensorFile content = read_safetensors(file);
   const auto& metadata = content.metadata;
   if (!metadata.count("recipe") || !metadata.count("domain"))

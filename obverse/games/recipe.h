@@ -30,7 +30,8 @@ std::unique_ptr<Game> build_game(const Recipe& recipe, const Domain& domain);
 /// evaluate and invert.
 void save_model(const std::string& path, Recipe& recipe, const Domain& domain, Game& game);
 
-/// A model file, ready to use (evaluation mode, weights frozen). It owns its game.
+/// A model file, ready to use (evaluation mode, weights frozen). It owns its game; a generator made elsewhere has none,
+/// and a recipe that names no data.
 struct LoadedModel {
   Recipe recipe;
   Domain domain;
@@ -38,7 +39,8 @@ struct LoadedModel {
   std::unique_ptr<LatentModel> model;
 };
 
-/// path: a model file, or a run folder that holds model.safetensors. Throws UserError naming the path.
+/// path: a model file, a run folder that holds model.safetensors, or a TorchScript generator beside its card
+/// (models/script_model.h). Throws UserError naming the path.
 LoadedModel load_model(const std::string& path, const Placement& placement = {});
 
 /// Evaluation mode, nothing requires gradients.

@@ -1,5 +1,4 @@
 #include <ATen/ATen.h>
-#include <torch/script.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include "obverse/io/files.h"
 #include "obverse/io/resize.h"
 #include "obverse/metrics/features.h"
+#include "obverse/models/script.h"
 
 namespace obverse {
 namespace {
@@ -22,7 +22,7 @@ struct Card {
   std::string input = "float", output = "features";
   int64_t size = 0;      // images are resized to so many pixels a side; 0: as they are
   int64_t channels = 0;  // 0: as they are
-  std::unordered_map<std::string, c10::IValue> arguments;
+  Script::Arguments arguments;
 };
 
 c10::IValue argument(const nlohmann::json& value, const std::string& where) {
@@ -62,12 +62,6 @@ Card read_card(const std::string& path, const std::string& stem) {
   return card;
 }
 
-// The first line of the engine's error, which goes on with a stack.
-std::string first_line(const std::string& text) {
-  const std::string line = text.substr(0, text.find('\n'));
-  return line.size() > 200 ? line.substr(0, 200) : line;
-}
-
 }  // namespace
 
 at::Tensor resize_images(const at::Tensor& x, int64_t size, const std::string& mode) {
@@ -81,15 +75,7 @@ namespace {
 
 class TorchScript : public FeatureNetwork {
  public:
-  TorchScript(const std::string& path, Card card) : path_(path), card_(std::move(card)) {
-    try {
-      module_ = torch::jit::load(path, c10::kCPU);
-    } catch (const c10::Error& e) {
-      fail("{}: not a TorchScript network (torch.jit.save writes them): {}", path,
-           first_line(e.what_without_backtrace()));
-    }
-    module_.eval();
-    for (const at::Tensor& p : module_.parameters()) p.set_requires_grad(false);
+  TorchScript(const std::string& path, Card card) : path_(path), card_(std::move(card)), script_(path) {
     name = card_.name;
     inception = card_.name == "inception";
     resize = card_.size > 0 ? fmt::format("{} to {}", card_.resize, card_.size) : card_.resize;
@@ -97,14 +83,7 @@ class TorchScript : public FeatureNetwork {
   }
 
   at::Tensor features(const at::Tensor& x) override {
-    c10::IValue out;
-    try {
-      out = module_.forward({prepare(x)}, card_.arguments);
-    } catch (const std::exception& e) {  // the network's own failure: the engine throws several types
-      fail("{}: fails on samples of {}: {}", path_, shape_text(x), cause(e.what()));
-    }
-    if (!out.isTensor()) fail("{}: returns something that is not one tensor", path_);
-    const at::Tensor f = out.toTensor();
+    const at::Tensor f = script_.run({prepare(x)}, card_.arguments, "samples of " + shape_text(x));
     if (f.dim() < 2) fail("{}: its output is not a vector for each sample", path_);
     dims = f.flatten(1).size(1);
     if (card_.output == "probabilities" &&
@@ -141,15 +120,9 @@ class TorchScript : public FeatureNetwork {
     return text;
   }
 
-  // Interpreted code fails with a stack of source lines; the cause is the last one.
-  static std::string cause(const std::string& text) {
-    const size_t mark = text.rfind("RuntimeError: ");
-    return first_line(mark == std::string::npos ? text : text.substr(mark + 14));
-  }
-
   std::string path_;
   Card card_;
-  torch::jit::Module module_;
+  Script script_;
 };
 
 }  // namespace
