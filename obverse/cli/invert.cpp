@@ -16,6 +16,7 @@
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/infer/code_space.h"
 #include "obverse/infer/latent_file.h"
 #include "obverse/infer/search.h"
 #include "obverse/io/files.h"
@@ -30,7 +31,7 @@ constexpr int64_t kGridImages = 256;  // a grid shows so many at most
 constexpr int64_t kFigureRows = 4, kFigureColumns = 16;
 
 struct InvertCommand {
-  std::string model, out = "inversion";
+  std::string model, out = "inversion", space = "z";
   TargetChoice targets;
   InvertOptions options;
   int64_t seed = 0, columns = 0;
@@ -144,6 +145,7 @@ bool show_progress(double share, bool terminal) {
 
 void run_invert(const InvertCommand& c) {
   LoadedModel loaded = load_model(c.model);  // float32: a line search needs it
+  loaded.model = in_space(std::move(loaded.model), c.space);
   Rng rng(static_cast<uint64_t>(c.seed), "invert"), own_rng(static_cast<uint64_t>(c.seed), "own samples");
   const Targets targets = choose_targets(c.targets, loaded, own_rng);
   std::error_code error;
@@ -180,6 +182,9 @@ void setup_invert(CLI::App& app) {
   add_target_options(app, c->targets);
   app.add_option("--method", c->options.method, "how codes are inferred")
       ->check(CLI::IsMember(names(invert_table())))
+      ->capture_default_str();
+  app.add_option("--space", c->space, "of the codes; w and w+ are those of StyleGAN's generators")
+      ->check(CLI::IsMember(space_names()))
       ->capture_default_str();
   app.add_option("--budget-ms", c->options.budget_ms, "milliseconds an image after which the work stops; 0: none")
       ->check(CLI::NonNegativeNumber)

@@ -9,6 +9,7 @@
 #include "obverse/cli/commands.h"
 #include "obverse/core/error.h"
 #include "obverse/games/recipe.h"
+#include "obverse/infer/code_space.h"
 #include "obverse/infer/latent_file.h"
 #include "obverse/io/image.h"
 #include "obverse/io/npz.h"
@@ -81,6 +82,7 @@ Latents choose_codes(const SampleCommand& c, LatentModel& model, std::vector<std
 
 void run_sample(const SampleCommand& c) {
   LoadedModel loaded = load_model(c.model);
+  if (!c.latents.empty()) loaded.model = in_space(std::move(loaded.model), space_of_latents(c.latents));
   LatentModel& model = *loaded.model;
   if (model.translates()) fail("{}: translates images, it makes none: use obverse translate", c.model);
   std::vector<std::string> names;

@@ -46,12 +46,14 @@ class NetworkModel : public LatentModel {
     networks_.generator->set_placement(on ? rough : Placement{});
     return true;
   }
-  bool has_styles() const override { return styles_ != nullptr; }
+  int64_t style_layers() const override { return styles_ ? styles_->layers() : 0; }
+  std::vector<at::Tensor> code_weights() const override { return networks_.generator->code_weights(); }
   at::Tensor map(const at::Tensor& code, const at::Tensor& y) override {
     return has_styles() ? styles_->map(code, y) : LatentModel::map(code, y);
   }
   at::Tensor synthesise(const at::Tensor& w) override {
-    return has_styles() ? styles_->synthesise(styles_->everywhere(w)) : LatentModel::synthesise(w);
+    if (!has_styles()) return LatentModel::synthesise(w);
+    return styles_->synthesise(w.dim() == 3 ? w : styles_->everywhere(w));
   }
   bool can_encode() const override { return networks_.encoder != nullptr; }
   CodeDistribution infer(const at::Tensor& x, const at::Tensor& y) override {

@@ -51,7 +51,15 @@ void write_latents(const std::string& path, const LatentModel& model, const Late
   if (latents.y.defined()) arrays.emplace_back("y", latents.y);
   arrays.insert(arrays.end(), more.begin(), more.end());
   arrays.emplace_back("model_hash", text_array(model.hash));
+  if (const std::string space = model.spaces().front().name; space != "z")
+    arrays.emplace_back("space", text_array(space));
   write_npz(path, arrays);
+}
+
+std::string space_of_latents(const std::string& path) {
+  for (const auto& [name, array] : read_npz(path))
+    if (name == "space") return text_of(array);
+  return "z";
 }
 
 Latents read_latents(const std::string& path, const LatentModel& model) {
@@ -62,6 +70,8 @@ Latents read_latents(const std::string& path, const LatentModel& model) {
         "{}: its codes are of another model (SHA-256 {:.8}...), not of {} ({:.8}...): name the model that they were "
         "inferred with",
         path, hash, model.name, model.hash);
+  if (const std::string space = space_of_latents(path), here = model.spaces().front().name; space != here)
+    fail("{}: its codes are of {}, wanted are some of {}: use --space {}", path, space, here, space);
   Latents result{read_codes(find_tensor(arrays, "z", path), model.spaces().front(), path), {}};
   if (model.classes() > 0)
     result.y = read_labels(find_tensor(arrays, "y", path), result.code.size(0), model.classes(), path);

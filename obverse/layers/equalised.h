@@ -11,7 +11,8 @@ namespace obverse {
 class EqualisedLinear : public Module {
  public:
   EqualisedLinear(int64_t inputs, int64_t outputs, Rng& rng, double gain = 1, double lr = 1, double bias = 0);
-  at::Tensor forward(const at::Tensor& x);  // [N, inputs] -> [N, outputs]
+  at::Tensor forward(const at::Tensor& x);              // [N, inputs] -> [N, outputs]
+  const at::Tensor& weight() const { return weight_; }  // [outputs, inputs], before its gain
 
  private:
   double scale_, lr_;

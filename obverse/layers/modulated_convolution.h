@@ -13,6 +13,7 @@ class ModulatedConv2d : public Module {
   ModulatedConv2d(int64_t inputs, int64_t outputs, int64_t kernel, int64_t w_dim, bool demodulate, Rng& rng);
   at::Tensor forward(const at::Tensor& x, const at::Tensor& w);  // [N, inputs, H, W], [N, w_dim] -> [N, outputs, H, W]
   /// The style of each sample, initial mean 1: [N, w_dim] -> [N, inputs].
+  const at::Tensor& style_weight() const { return affine_->weight(); }  // [inputs, w_dim]
   at::Tensor style(const at::Tensor& w) { return affine_->forward(w); }
 
  private:

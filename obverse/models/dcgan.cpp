@@ -124,6 +124,7 @@ class DcganGenerator : public Generator {
 
   at::Tensor forward(const at::Tensor& z, const at::Tensor& y) override { return raw(z, y).tanh(); }
   bool ends_in_tanh() const override { return true; }
+  std::vector<at::Tensor> code_weights() const override { return {project_->weight()}; }
   at::Tensor raw(const at::Tensor& z, const at::Tensor& y) override {
     at::Tensor x = project_->forward(code_->forward(z, y));
     x = x.view({-1, sizes_[0].height, sizes_[0].width, channels_[0]}).permute({0, 3, 1, 2});  // [N, C, h, w]

@@ -57,6 +57,11 @@ DenseTrunk::DenseTrunk(const DenseOptions& options, int64_t inputs, Rng& rng)
   if (!mixes_samples_ && !options.spectral_norm) dense_ = activation_.negative_slope;
 }
 
+std::vector<at::Tensor> DenseTrunk::first_weights() const {
+  if (frequencies_ || layers_.empty()) return {};
+  return {layers_[0]->weight()};
+}
+
 std::optional<DenseStack> DenseTrunk::with(const Linear& last) const {
   const at::Tensor& w = last.weight();
   if (Trace::on()) return {};  // it wants to know of every layer

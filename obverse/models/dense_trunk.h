@@ -35,6 +35,8 @@ class DenseTrunk : public Module {
   at::Tensor forward(at::Tensor x);  // [N, inputs] -> [N, outputs]
   int64_t outputs() const { return outputs_; }
   bool mixes_samples() const { return mixes_samples_; }
+  /// Of the first layer, where it takes the inputs as they are; else none.
+  std::vector<at::Tensor> first_weights() const;
   /// These layers and `last` as one operation in float32, where they are nothing but dense layers and small: there
   /// bfloat16 saves nothing.
   std::optional<DenseStack> with(const Linear& last) const;

@@ -41,11 +41,15 @@ class LatentModel {
   virtual bool truncate(double) { return false; }
   /// Whether a code is first mapped to an intermediate one, w (StyleGAN): `map` and `synthesise` are the halves of
   /// decode.
-  virtual bool has_styles() const { return false; }
+  bool has_styles() const { return style_layers() > 0; }
+  /// Layers of the synthesis that take a w each; 0: there are none.
+  virtual int64_t style_layers() const { return 0; }
   /// code: [N, ...], y: [N] or undefined; returns w [N, w_dim], not truncated.
   virtual at::Tensor map(const at::Tensor& code, const at::Tensor& y);
-  /// w: [N, w_dim]; returns x [N, ...].
+  /// w: [N, w_dim], or one for each layer [N, style_layers, w_dim]; returns x [N, ...].
   virtual at::Tensor synthesise(const at::Tensor& w);
+  /// Generator::code_weights.
+  virtual std::vector<at::Tensor> code_weights() const { return {}; }
   /// Whether codes are images of the data, and decode translates them to the class y: there is no prior to draw from.
   virtual bool translates() const { return false; }
   /// Whether decode computes in bfloat16 from now on, where the processor is fast at that, or in float32. False where it

@@ -59,6 +59,7 @@ class MlpGenerator : public Generator {
     return ends_in_tanh() ? raw(z, y).tanh() : raw(z, y);
   }
   bool ends_in_tanh() const override { return domain_.kind == Domain::Kind::image; }
+  std::vector<at::Tensor> code_weights() const override { return trunk_->first_weights(); }
   at::Tensor raw(const at::Tensor& z, const at::Tensor& y) override {
     const at::Tensor code = code_->forward(z, y);
     const std::optional<DenseStack> stack = trunk_->with(*out_);

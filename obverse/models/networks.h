@@ -37,6 +37,9 @@ class Generator : public Module {
   virtual at::Tensor raw(const at::Tensor& z, const at::Tensor& y) { return forward(z, y); }
   /// Whether there is one.
   virtual bool ends_in_tanh() const { return false; }
+  /// Matrices that meet the code before anything bends it, its numbers their first columns: [outputs, z_dim or more]
+  /// each; of a StyleGenerator, those that meet w. Empty: there are none.
+  virtual std::vector<at::Tensor> code_weights() const { return {}; }
   /// Where noise of the passes that follow comes from; null: from nowhere, it stands still. For networks with noise of
   /// their own.
   virtual void draw_noise_from(Rng*) {}

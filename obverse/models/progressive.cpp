@@ -136,6 +136,8 @@ class ProgressiveGenerator : public Generator, public Growing {
     return at::lerp(coarse, doubled(halved(x, coarser - 1), coarser - 1), level_.fade());
   }
 
+  std::vector<at::Tensor> code_weights() const override { return {dense_->weight()}; }
+
  private:
   int64_t channels_, height_ = 0, width_ = 0;
   Level level_;

@@ -135,6 +135,8 @@ class R3ganGenerator : public Generator {
     return full_precision(out_->forward(x));
   }
 
+  std::vector<at::Tensor> code_weights() const override { return {linear_->weight()}; }
+
  private:
   at::Tensor basis_;  // [C, h, w]: learned maps
   std::shared_ptr<LabelledCode> code_;

@@ -131,6 +131,8 @@ class SnganGenerator : public Generator {
     return full_precision(out_->forward(norm_->forward(x, {}, relu())));
   }
 
+  std::vector<at::Tensor> code_weights() const override { return {project_->weight()}; }
+
  private:
   int64_t inputs_, height_ = 0, width_ = 0;
   size_t attended_ = 0;

@@ -105,6 +105,8 @@ class StyledLayer : public Module {
     return bent(y + (noise * strength_ + bias_).to(y.scalar_type()));
   }
 
+  const at::Tensor& style_weight() const { return conv_->style_weight(); }
+
  private:
   std::shared_ptr<ModulatedConv2d> conv_;
   at::Tensor bias_, strength_;  // [outputs, 1, 1], []
@@ -122,6 +124,10 @@ class Block : public Module {
     parameter("rgb_bias", rgb_bias_, at::zeros({image_channels, 1, 1}));
   }
   int64_t layers() const { return doubles_ ? 2 : 1; }
+  void add_style_weights(std::vector<at::Tensor>& weights) const {
+    if (doubles_) weights.push_back(conv0_->style_weight());
+    weights.push_back(conv1_->style_weight());
+  }
   /// ws: [N, layers, w_dim] from this block's first layer on; its image takes the style after its layers'.
   void forward(at::Tensor& x, at::Tensor& image, const at::Tensor& ws, Rng* rng) {
     if (doubles_) x = conv0_->forward(upsample_centred(x), ws.select(1, 0), rng);
@@ -154,6 +160,11 @@ class Stylegan2Generator : public StyleGenerator {
   int64_t layers() const override { return layers_ + 1; }  // and the last block's image
   at::Tensor map(const at::Tensor& z, const at::Tensor& y) override { return mapping_->forward(z, y); }
   const at::Tensor& mean_w() const override { return mapping_->mean(); }
+  std::vector<at::Tensor> code_weights() const override {
+    std::vector<at::Tensor> weights;
+    for (const auto& block : blocks_) block->add_style_weights(weights);
+    return weights;
+  }
   void draw_noise_from(Rng* rng) override { rng_ = rng; }
   at::Tensor synthesise(const at::Tensor& ws) override {
     at::Tensor x = constant_.expand({ws.size(0), -1, -1, -1}).to(placement().compute), image;

@@ -42,7 +42,7 @@ class StyledLinearModel : public LinearModel {
  public:
   StyledLinearModel(const at::Tensor& map, const at::Tensor& synthesis)
       : LinearModel(map.mm(synthesis)), map_(map), synthesis_(synthesis) {}
-  bool has_styles() const override { return true; }
+  int64_t style_layers() const override { return 1; }
   at::Tensor map(const at::Tensor& code, const at::Tensor&) override { return code.mm(map_); }
   at::Tensor synthesise(const at::Tensor& w) override { return w.mm(synthesis_); }
 

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <memory>
+
+#include "obverse/models/latent_model.h"
+
+namespace obverse {
+
+/// The model with another of its spaces for codes: "z", as it is; of a generator with styles "w", or "w+", a w for each
+/// layer (Abdal 2019). There a code c stands for w = mean + deviation c, both a number each over draws of the prior, so
+/// that c has about the spread of the standard normal that stands for its prior: an approximation, because w is not
+/// normal. Throws UserError when the model has no such space.
+std::unique_ptr<LatentModel> in_space(std::unique_ptr<LatentModel> model, const std::string& space);
+
+/// z, w, w+.
+const std::vector<std::string>& space_names();
+
+}  // namespace obverse
