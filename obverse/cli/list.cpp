@@ -5,6 +5,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "obverse/apps/directions.h"
 #include "obverse/cli/commands.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
@@ -81,6 +82,7 @@ const std::vector<Listing>& listings() {
       {"updates", "values of train.update", rows_of(update_table)},
       {"metrics", "for eval --metrics", rows_of(metric_table)},
       {"model-metrics", "for eval --metrics, of a model", rows_of(model_metric_table)},
+      {"directions", "kinds of directions that edit finds in codes", rows_of(direction_table)},
       {"features", "for eval --features, beside files and names of data sets", rows_of(feature_table)},
       {"methods", "for invert --method", rows_of(invert_table)},
       {"keys", "every key of a recipe", recipe_keys},

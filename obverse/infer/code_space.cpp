@@ -33,10 +33,12 @@ class StyleSpace : public LatentModel {
   }
   bool decode_roughly(bool on) override { return model_->decode_roughly(on); }
   bool can_encode() const override { return model_->can_encode(); }
-  at::Tensor encode(const at::Tensor& x, const at::Tensor& y) override {
-    const at::Tensor code = (model_->map(model_->encode(x, y), y) - mean_) / deviation_;
+  at::Tensor encode(const at::Tensor& x, const at::Tensor& y) override { return from_z(model_->encode(x, y), y); }
+  at::Tensor from_z(const at::Tensor& z, const at::Tensor& y) {
+    const at::Tensor code = (model_->map(z, y) - mean_) / deviation_;
     return each_layer_ ? code.unsqueeze(1).expand({-1, model_->style_layers(), -1}).contiguous() : code;
   }
+  const LatentModel& in_z() const { return *model_; }
   std::vector<at::Tensor> code_weights() const override {
     std::vector<at::Tensor> weights;
     if (!each_layer_)
@@ -53,6 +55,12 @@ class StyleSpace : public LatentModel {
 };
 
 }  // namespace
+
+at::Tensor codes_for_seeds(LatentModel& model, const std::vector<uint64_t>& seeds, const at::Tensor& y) {
+  auto* styled = dynamic_cast<StyleSpace*>(&model);
+  if (!styled) return latents_for_seeds(model, seeds);
+  return without_grad([&] { return styled->from_z(latents_for_seeds(styled->in_z(), seeds), y); });
+}
 
 const std::vector<std::string>& space_names() {
   static const std::vector<std::string> names = {"z", "w", "w+"};

@@ -11,16 +11,6 @@
 namespace obverse {
 namespace {
 
-at::Tensor text_array(const std::string& text) {
-  return at::tensor(std::vector<uint8_t>(text.begin(), text.end()), at::kByte);
-}
-
-std::string text_of(const at::Tensor& array) {
-  const at::Tensor bytes = array.contiguous();
-  if (bytes.scalar_type() != at::kByte) return "";
-  return {reinterpret_cast<const char*>(bytes.data_ptr<uint8_t>()), static_cast<size_t>(bytes.numel())};
-}
-
 at::Tensor read_codes(const at::Tensor& z, const LatentSpace& space, const std::string& path) {
   const auto axes = static_cast<int64_t>(space.shape.size());
   if (z.dim() <= axes || z.numel() == 0 || !at::isFloatingType(z.scalar_type()) ||
@@ -56,6 +46,14 @@ void write_latents(const std::string& path, const LatentModel& model, const Late
   write_npz(path, arrays);
 }
 
+void check_model_hash(const std::string& hash, const LatentModel& model, const std::string& path) {
+  if (hash == model.hash) return;
+  fail(
+      "{}: its codes are of another model (SHA-256 {:.8}...), not of {} ({:.8}...): name the model that they were "
+      "inferred with",
+      path, hash, model.name, model.hash);
+}
+
 std::string space_of_latents(const std::string& path) {
   for (const auto& [name, array] : read_npz(path))
     if (name == "space") return text_of(array);
@@ -64,12 +62,7 @@ std::string space_of_latents(const std::string& path) {
 
 Latents read_latents(const std::string& path, const LatentModel& model) {
   const NamedTensors arrays = read_npz(path);
-  const std::string hash = text_of(find_tensor(arrays, "model_hash", path));
-  if (hash != model.hash)
-    fail(
-        "{}: its codes are of another model (SHA-256 {:.8}...), not of {} ({:.8}...): name the model that they were "
-        "inferred with",
-        path, hash, model.name, model.hash);
+  check_model_hash(text_of(find_tensor(arrays, "model_hash", path)), model, path);
   if (const std::string space = space_of_latents(path), here = model.spaces().front().name; space != here)
     fail("{}: its codes are of {}, wanted are some of {}: use --space {}", path, space, here, space);
   Latents result{read_codes(find_tensor(arrays, "z", path), model.spaces().front(), path), {}};

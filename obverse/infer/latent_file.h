@@ -16,6 +16,9 @@ struct Latents {
 void write_latents(const std::string& path, const LatentModel& model, const Latents& latents,
                    const NamedTensors& more = {});
 
+/// Throws UserError when `hash`, read from the file `path`, is not the model's.
+void check_model_hash(const std::string& hash, const LatentModel& model, const std::string& path);
+
 /// The space that a file's codes are of: "z", or what in_space takes.
 std::string space_of_latents(const std::string& path);
 

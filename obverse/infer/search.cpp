@@ -18,8 +18,8 @@ const std::vector<DescentRow>& descent_table() {
 }
 
 Candidates::Candidates(const Starts& starts)
-    : image(starts.image),
-      y(starts.y),
+    : image(starts.image.contiguous()),
+      y(starts.y.defined() ? starts.y.contiguous() : starts.y),
       code(starts.code.clone()),
       best(starts.code.clone()),
       best_loss(at::full({code.size(0)}, std::numeric_limits<double>::infinity(), code.options())),

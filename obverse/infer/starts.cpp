@@ -49,7 +49,7 @@ Starts draw_starts(LatentModel& model, const at::Tensor& x, const at::Tensor& y,
                                   every_class || known.defined() ? classes : 1, k));
   }
   const at::Tensor rows = at::cat(chosen);  // [N, candidates an image]
-  const at::Tensor image = at::arange(x.size(0)).view({-1, 1}).expand_as(rows).flatten();
+  const at::Tensor image = at::arange(x.size(0)).repeat_interleave(rows.size(1));
   return {code.index_select(0, rows.flatten()), conditional ? label.index_select(0, rows.flatten()) : at::Tensor(),
           image};
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <png.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -37,6 +38,53 @@ std::string encode_png(const at::Tensor& image) {
     throw std::logic_error(std::string("libpng cannot encode: ") + png.message);
   bytes.resize(size);
   return bytes;
+}
+
+namespace {
+
+std::string big_endian(uint32_t value, int bytes = 4) {
+  std::string text;
+  for (int i = bytes - 1; i >= 0; --i) text += static_cast<char>(value >> (8 * i) & 0xff);
+  return text;
+}
+
+std::string chunk(const std::string& kind, const std::string& data) {
+  const std::string body = kind + data;
+  const uLong checksum = crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
+  return big_endian(static_cast<uint32_t>(data.size())) + body + big_endian(static_cast<uint32_t>(checksum));
+}
+
+// The data of all chunks of this kind of a PNG that was just encoded.
+std::string data_of(const std::string& png, const std::string& kind) {
+  std::string data;
+  for (size_t at = 8; at + 12 <= png.size();) {
+    size_t size = 0;
+    for (size_t i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(png[at + i]);
+    if (png.compare(at + 4, 4, kind) == 0) data += png.substr(at + 8, size);
+    at += 12 + size;
+  }
+  return data;
+}
+
+}  // namespace
+
+std::string encode_apng(const at::Tensor& frames, double frames_a_second) {
+  constexpr uint32_t kDelayUnits = 1000;  // a second
+  const auto count = static_cast<uint32_t>(frames.size(0));
+  const std::string size =
+      big_endian(static_cast<uint32_t>(frames.size(3))) + big_endian(static_cast<uint32_t>(frames.size(2)));
+  const std::string delay =
+      big_endian(static_cast<uint32_t>(std::lround(kDelayUnits / frames_a_second)), 2) + big_endian(kDelayUnits, 2);
+  std::string file;
+  uint32_t sequence = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const std::string png = encode_png(frames[i]);
+    if (i == 0)
+      file = png.substr(0, 8) + chunk("IHDR", data_of(png, "IHDR")) + chunk("acTL", big_endian(count) + big_endian(0));
+    file += chunk("fcTL", big_endian(sequence++) + size + big_endian(0) + big_endian(0) + delay + std::string(2, 0));
+    file += i == 0 ? chunk("IDAT", data_of(png, "IDAT")) : chunk("fdAT", big_endian(sequence++) + data_of(png, "IDAT"));
+  }
+  return file + chunk("IEND", "");
 }
 
 void write_png(const std::string& path, const at::Tensor& image) { write_file(path, encode_png(image)); }

@@ -18,6 +18,10 @@ at::Tensor read_image(const std::string& path);
 std::string encode_png(const at::Tensor& image);
 void write_png(const std::string& path, const at::Tensor& image);
 
+/// An animated PNG (APNG), which shows its first frame where it is not understood. frames: uint8 [N, C, H, W]; it runs
+/// for ever.
+std::string encode_apng(const at::Tensor& frames, double frames_a_second);
+
 /// x: float [N, C, H, W] in [-1, 1]; returns uint8, rounded to nearest: 127.5 x + 127.5 (StyleGAN's mapping is the same
 /// up to rounding).
 at::Tensor to_bytes(const at::Tensor& x);

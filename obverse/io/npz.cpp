@@ -151,4 +151,14 @@ void write_npz(const std::string& path, const NamedTensors& arrays) {
   write_zip(path, members);
 }
 
+at::Tensor text_array(const std::string& text) {
+  return at::tensor(std::vector<uint8_t>(text.begin(), text.end()), at::kByte);
+}
+
+std::string text_of(const at::Tensor& array) {
+  const at::Tensor bytes = array.contiguous();
+  if (bytes.scalar_type() != at::kByte) return "";
+  return {reinterpret_cast<const char*>(bytes.data_ptr<uint8_t>()), static_cast<size_t>(bytes.numel())};
+}
+
 }  // namespace obverse

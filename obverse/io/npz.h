@@ -14,4 +14,8 @@ NamedTensors read_npz(const std::string& path);
 /// Writes arrays as numpy.savez does, stored uncompressed, atomically.
 void write_npz(const std::string& path, const NamedTensors& arrays);
 
+/// Text as an array of bytes, and back; empty when the array is not of bytes.
+at::Tensor text_array(const std::string& text);
+std::string text_of(const at::Tensor& array);
+
 }  // namespace obverse

@@ -154,6 +154,15 @@ TEST_P(Descent, FindsTheClassOfAnImageWhenItIsNotGiven) {
   EXPECT_TRUE(search(model, x, options, y).y.equal(y));
 }
 
+TEST_P(Descent, TakesOneImageAlone) {
+  ClassModel model(3);
+  Rng rng(4);
+  const at::Tensor x = model.decode(rng.normal({1, 3}), at::ones({1}, at::kLong));
+  OptimiseOptions options;
+  options.descent = GetParam();
+  EXPECT_EQ(search(model, x, options).y.item<int64_t>(), 1);
+}
+
 TEST(Optimise, StartsFromTheNearestCodesOfThePool) {
   LinearModel model(3, 6);
   Rng rng(8), again(9), pool(9);

@@ -155,5 +155,43 @@ TEST(Resize, CutsTheMiddleSquare) {
   EXPECT_TRUE(at::equal(resize_square(x, 2).flatten(), at::tensor({2, 3, 8, 9}, at::kByte)));
 }
 
+// Chunk by chunk by the specification: a count of frames, and sequence numbers over fcTL and fdAT together.
+TEST(Apng, HoldsEveryFrameInOrder) {
+  const at::Tensor frames = at::randint(0, 256, {3, 3, 5, 4}, at::kByte);
+  const std::string bytes = encode_apng(frames, 20);
+  EXPECT_TRUE(decode(bytes).equal(frames[0]));  // what shows where animation is not understood
+  std::string kinds;
+  uint32_t sequence = 0;
+  std::vector<std::string> data(3);
+  const auto number = [&](size_t at) {
+    return static_cast<uint32_t>(static_cast<unsigned char>(bytes[at])) << 24 |
+           static_cast<uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 16 |
+           static_cast<uint32_t>(static_cast<unsigned char>(bytes[at + 2])) << 8 |
+           static_cast<uint32_t>(static_cast<unsigned char>(bytes[at + 3]));
+  };
+  size_t frame = 0;
+  for (size_t at = 8; at < bytes.size(); at += 12 + number(at)) {
+    const std::string kind = bytes.substr(at + 4, 4);
+    kinds += kind + " ";
+    if (kind == "acTL") {
+      EXPECT_EQ(number(at + 8), 3u);
+    }
+    if (kind == "fcTL" || kind == "fdAT") {
+      EXPECT_EQ(number(at + 8), sequence++);
+    }
+    if (kind == "fcTL") {
+      EXPECT_EQ(number(at + 12), 4u);
+      EXPECT_EQ(number(at + 16), 5u);
+      EXPECT_EQ(bytes.substr(at + 28, 4), std::string("\0\x32\x03\xe8", 4));  // 50 / 1000 s
+      ++frame;
+    }
+    if (kind == "fdAT") data[frame - 1] = bytes.substr(at + 12, number(at) - 4);
+  }
+  EXPECT_EQ(kinds, "IHDR acTL fcTL IDAT fcTL fdAT fcTL fdAT IEND ");
+  std::string last = encode_png(frames[2]);  // its data, cut out of a file of its own
+  const size_t at = last.find("IDAT");
+  EXPECT_EQ(data[2], last.substr(at + 4, data[2].size()));
+}
+
 }  // namespace
 }  // namespace obverse
