@@ -92,6 +92,7 @@ void measure(const EvalCommand& c, const DataOptions& options, const Domain& fak
 void measure_model(const EvalCommand& c) {
   LoadedModel loaded = load_model(c.model);
   DataOptions options = loaded.recipe.data;
+  options.limit = 0;  // however little of the data was trained on
   if (!c.data.empty()) {
     options.source = c.data;
     options.path = c.path;

@@ -18,9 +18,9 @@ namespace obverse {
 namespace {
 
 struct TrainCommand {
-  std::string recipe, out = "runs", resume, precision;
+  std::string recipe, out = "runs", resume, precision, init;
   std::vector<std::string> set;
-  int64_t seed = -1;
+  int64_t seed = -1, freeze_d = -1;
   bool dry_run = false, quiet = false;
   CLI::Option* resume_option = nullptr;
 };
@@ -59,6 +59,8 @@ void print_progress(const Progress& p, bool terminal) {
 Recipe effective_recipe(const TrainCommand& c, const std::string& path) {
   std::vector<std::string> overrides = c.set;
   if (c.seed >= 0) overrides.push_back(fmt::format("train.seed={}", c.seed));
+  if (!c.init.empty()) overrides.push_back("train.init=\"" + c.init + "\"");
+  if (c.freeze_d >= 0) overrides.push_back(fmt::format("train.freeze_d={}", c.freeze_d));
   if (!c.precision.empty()) overrides.push_back(fmt::format("train.precision=\"{}\"", c.precision));
   return read_recipe(path, overrides);
 }
@@ -69,7 +71,8 @@ RunFolder resumed_run(const TrainCommand& c, Recipe& recipe) {
   if (path.empty()) path = RunFolder::newest(c.out, c.recipe.empty() ? "" : effective_recipe(c, c.recipe).name);
   RunFolder run = RunFolder::open(path);
   recipe = read_recipe(run.file("recipe.toml"));
-  const bool given = !c.recipe.empty() || !c.set.empty() || c.seed >= 0 || !c.precision.empty();
+  const bool given =
+      !c.recipe.empty() || !c.set.empty() || c.seed >= 0 || !c.precision.empty() || !c.init.empty() || c.freeze_d >= 0;
   if (given) {
     Recipe wanted = effective_recipe(c, c.recipe.empty() ? run.file("recipe.toml") : c.recipe);
     std::string differences;
@@ -149,6 +152,11 @@ void setup_train(CLI::App& app) {
                          ->expected(0, 1)
                          ->type_name("RUN");
   app.add_option("--seed", c->seed, "train.seed");
+  app.add_option("--init", c->init,
+                 "train.init: a model file or run folder whose weights are taken over where they fit")
+      ->type_name("MODEL");
+  app.add_option("--freeze-d", c->freeze_d, "train.freeze_d: so many of D's first layers do not learn")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--precision", c->precision, "train.precision: auto, float32 or bfloat16");
   app.add_flag("--dry-run", c->dry_run, "check everything and print the effective recipe");
   app.add_flag("--quiet", c->quiet, "no progress");

@@ -18,7 +18,7 @@ constexpr int64_t kMonitored = 1000;  // real and generated samples that the mon
 struct Judge {
   const Recipe& recipe;
   std::shared_ptr<const Dataset> train;
-  Dataset test;
+  Dataset whole, test;  // figures are against all of the data, however little of it is trained on
   std::unique_ptr<FeatureNetwork> network;
   std::unique_ptr<Evaluator> evaluator;
   at::Tensor monitored;  // features of real samples
@@ -28,9 +28,12 @@ struct Judge {
   void prepare() {
     if (evaluator) return;
     const Log log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-    network = choose_features(recipe.eval.features, recipe.data, *train, log);
-    test = load_dataset(recipe.data, "test");
-    evaluator = std::make_unique<Evaluator>(*train, test, *network);
+    DataOptions all = recipe.data;
+    all.limit = 0;
+    whole = recipe.data.limit > 0 ? load_dataset(all, "train") : *train;
+    network = choose_features(recipe.eval.features, all, whole, log);
+    test = load_dataset(all, "test");
+    evaluator = std::make_unique<Evaluator>(whole, test, *network);
     Rng rng(0, "monitor");
     monitored = features_of(*network, train->draw(std::min(kMonitored, train->size()), rng).x);
   }

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 namespace obverse {
 
 static void collect(NamedTensors& into, NamedTensors from) {
@@ -46,8 +48,22 @@ void Module::set_placement(const Placement& placement) {
 void Module::set_requires_grad(bool on) {
   each([&](Module& m) {
     for (const auto& [name, slot] : m.parameters_)
-      if (slot->requires_grad() != on) slot->set_requires_grad(on);
+      if (slot->requires_grad() != (on && !m.held_)) slot->set_requires_grad(on && !m.held_);
   });
+}
+
+int64_t Module::hold_layers(int64_t n) {
+  int64_t seen = 0;
+  each([&](Module& m) {
+    for (const auto& [name, slot] : m.parameters_)
+      if (slot->dim() > 1) {
+        ++seen;
+        break;
+      }
+    m.held_ = seen >= 1 && seen <= n;
+  });
+  set_requires_grad(true);
+  return std::min(seen, n);
 }
 
 void Module::to_dtype(at::ScalarType dtype) {

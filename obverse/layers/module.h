@@ -31,6 +31,9 @@ class Module {
   void track(bool on);
   void set_placement(const Placement& placement);
   void set_requires_grad(bool on);
+  /// The first n layers, in order of registration, never learn: set_requires_grad leaves them out. A layer is a module
+  /// with a matrix or a kernel of its own, and whatever follows before the next. Returns how many there were, at most n.
+  int64_t hold_layers(int64_t n);
   /// Replaces every floating-point parameter and buffer by one of another type: float64 for derivative checks. Tensors
   /// obtained before no longer belong to the module.
   void to_dtype(at::ScalarType dtype);
@@ -54,7 +57,7 @@ class Module {
   void each(const F& f);
   std::vector<std::pair<std::string, at::Tensor*>> parameters_, buffers_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
-  bool training_ = true, tracking_ = true;
+  bool training_ = true, tracking_ = true, held_ = false;
   Placement placement_;
 };
 

@@ -18,6 +18,8 @@ void TrainOptions::describe(Fields& f) {
   f("update", update, "how players step: plain, simultaneous, optimistic, extragradient or consensus");
   f("consensus_weight", consensus_weight, "of the squared norm of all gradients (update = \"consensus\")",
     kNotNegative);
+  f("init", init, "model whose weights are taken over where they fit; empty: fresh weights");
+  f("freeze_d", freeze_d, "with init: so many of D's first layers do not learn (Mo 2020)", {0, 1000});
   f("monitors", monitors, "watch for divergence and collapse, and roll back");
   f("keep_checkpoints", keep_checkpoints, "how many of the last states stay", {1, 1000});
 }

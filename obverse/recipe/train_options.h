@@ -18,6 +18,8 @@ struct TrainOptions : Options {
   std::string precision = "auto";
   std::string update = "plain";
   double consensus_weight = 1;
+  std::string init;  // a model to begin from
+  int64_t freeze_d = 0;
   bool monitors = true;
   int64_t keep_checkpoints = 2;
   void describe(Fields& f) override;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -15,10 +16,12 @@
 #include "obverse/core/table.h"
 #include "obverse/io/files.h"
 #include "obverse/io/image.h"
+#include "obverse/io/safetensors.h"
 #include "obverse/io/tensorboard.h"
 #include "obverse/train/average.h"
 #include "obverse/train/checkpoint.h"
 #include "obverse/train/snapshot.h"
+#include "obverse/train/transfer.h"
 #include "obverse/train/update_rules.h"
 
 namespace obverse {
@@ -35,6 +38,16 @@ Spread spread_of(const Recipe& recipe, Game& game) {
   return Spread::by_class;
 }
 
+void hold_discriminator(Game& game, int64_t layers) {
+  for (const auto& [name, module] : game.modules())
+    if (name == "discriminator") {
+      if (const int64_t held = module->hold_layers(layers); held < layers)
+        fail("train.freeze_d = {}: the discriminator has {} layers: lower it", layers, held);
+      return;
+    }
+  fail("train.freeze_d: this game has no discriminator: set it to 0");
+}
+
 class Trainer {
  public:
   Trainer(Recipe& recipe, std::shared_ptr<const Dataset> data, const RunFolder& run, const TrainHooks& hooks,
@@ -42,6 +55,7 @@ class Trainer {
   Outcome run();
 
  private:
+  void begin_from(const std::string& model);
   void play_round();
   bool crossed(double kimg) const;  // whether the last round crossed a multiple of `kimg`
   void write_figures();
@@ -95,6 +109,7 @@ Trainer::Trainer(Recipe& recipe, std::shared_ptr<const Dataset> data, const RunF
   for (const auto& [name, module] : game_->modules()) module->set_placement(placement);
   for (const auto& [name, module] : game_->fixed_modules()) module->train(false), module->set_requires_grad(false);
   freeze(*average_, placement);
+  if (options_.freeze_d > 0) hold_discriminator(*game_, options_.freeze_d);
   optimisers_ = make_optimisers(*game_, find_row(update_table(), "update rule", options_.update));
   per_round_ = options_.batch * game_->batches_per_round();
   model_ = average_->model();
@@ -267,11 +282,22 @@ bool Trainer::roll_back(const Finding& finding) {
   return true;
 }
 
+void Trainer::begin_from(const std::string& model) {
+  const std::string file = std::filesystem::is_directory(model) ? model + "/model.safetensors" : model;
+  const Transfer transfer = transfer_weights(game_->weights(), read_safetensors(file).tensors);
+  if (transfer.copied + transfer.adapted == 0)
+    fail("train.init: nothing of {} fits this recipe's networks: use a model of the same architecture", file);
+  log(fmt::format("began from {}: {} tensors taken over, {} adapted, {} fresh", file, transfer.copied, transfer.adapted,
+                  transfer.fresh.size()));
+  for (const std::string& name : transfer.fresh) log("  fresh: " + name);
+}
+
 Outcome Trainer::run() {
   const std::vector<std::string> checkpoints = list_checkpoints(run_.path());
   if (checkpoints.empty()) {
     run_.cut({});
     game_->begin();
+    if (!options_.init.empty()) begin_from(options_.init);
     without_grad([&] {
       copy_named(average_->weights(), game_->weights(), "average");
       return 0;

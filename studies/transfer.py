@@ -1,0 +1,116 @@
+#!/usr/bin/python3
+"""Transfer against training from scratch: FID along the run with 100, 1,000 and all images of the new domain. Writes
+docs/results/transfer.json.
+
+usage: OBVERSE_DATA=FOLDER studies/transfer.py [--pairs mnist-to-fashion-mnist] [--seeds 3] [--kimg 60] [--runs runs/transfer]
+
+OBVERSE_DATA holds mnist/, and emoji/ for the second pair. Every run has the same networks, step sizes and number of images shown; `freeze` holds
+D's first layer. FID is against all of the data, in the features of the new domain's own classifier, or of random ones where it has no labels. What
+is in the file is not trained again.
+"""
+import argparse
+import glob
+import json
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RESULT = f"{ROOT}/docs/results/transfer.json"
+RECIPE = """
+name = "{name}"
+[data]
+{data}
+[game]
+z_dim = 64
+r1 = {{ weight = {r1} }}
+augment = ["translation", "cutout"]
+[generator]
+kind = "dcgan"
+channels = {up}
+optimiser = {{ lr = 5e-4, beta1 = 0, beta2 = 0.99 }}
+[discriminator]
+kind = "dcgan"
+channels = {down}
+batch_norm = false
+optimiser = {{ lr = 5e-4, beta1 = 0, beta2 = 0.99 }}
+[train]
+batch = 32
+ema_halflife_kimg = 3
+snapshot_kimg = {snapshot}
+checkpoint_kimg = 1000
+[eval]
+metrics = ["fid"]
+samples = 5000
+"""
+SMALL = {"up": [128, 64], "down": [64, 128], "r1": 0.5}
+LARGE = {"up": [256, 128, 64, 32], "down": [32, 64, 128, 256], "r1": 5}
+PAIRS = {"mnist-to-fashion-mnist": (SMALL, 'source = "mnist"', 'source = "fashion-mnist"'),
+         "apple-to-google-emoji": (LARGE, 'source = "emoji-apple"', 'source = "emoji-google"')}
+COUNTS, MODES = (100, 1000, 0), ("scratch", "transfer", "freeze")
+
+
+def train(a, name, recipe, words):
+    """The run folder of a recipe; trained now unless it is there."""
+    folder = f"{a.runs}/{name}"
+    os.makedirs(folder, exist_ok=True)
+    path = f"{folder}/recipe.toml"
+    with open(path, "w") as f:
+        f.write(recipe)
+    done = subprocess.run([a.program, "train", path, "--out", folder, "--quiet", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{name}: {done.stderr[-1000:]}")
+    return done.stdout.strip().splitlines()[-1]
+
+
+def curve(run):
+    lines = []
+    for path in glob.glob(f"{run}/metric-*fid*.jsonl"):
+        with open(path) as f:
+            lines += [json.loads(line) for line in f]
+    return [[line["kimg"], next(iter(line["results"].values()))] for line in lines]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=f"{ROOT}/build/release/obverse")
+    parser.add_argument("--runs", default=f"{ROOT}/runs/transfer")
+    parser.add_argument("--pairs", default=",".join(PAIRS))
+    parser.add_argument("--counts", default=",".join(map(str, COUNTS)))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--kimg", type=float, default=60)
+    a = parser.parse_args()
+    results = {}
+    if os.path.exists(RESULT):
+        with open(RESULT) as f:
+            results = json.load(f)
+    for pair in a.pairs.split(","):
+        networks, old, new = PAIRS[pair]
+        source = f"{a.runs}/{pair}-source"
+        found = glob.glob(f"{source}/0*/")
+        base = found[0] if found else None
+        fill = dict(networks, snapshot=a.kimg / 6)
+        if base is None:
+            base = train(a, f"{pair}-source", RECIPE.format(name=pair, data=old, **fill),
+                         ["--set", f"train.kimg={2 * a.kimg:g}", "--set", "eval.metrics=[]"])
+        rows = results.setdefault(pair, {"kimg": a.kimg, "runs": {}})["runs"]
+        for seed in range(a.seeds):
+            for count in map(int, a.counts.split(",")):
+                for mode in MODES:
+                    key = f"{mode}-{count or 'all'}-{seed}"
+                    if key in rows:
+                        continue
+                    words = ["--set", f"train.kimg={a.kimg:g}", "--set", f"data.limit={count}", "--seed", str(seed)]
+                    if mode != "scratch":
+                        words += ["--init", os.path.abspath(base)]
+                    if mode == "freeze":
+                        words += ["--freeze-d", "1"]
+                    rows[key] = curve(train(a, f"{pair}-{key}", RECIPE.format(name=pair, data=new, **fill), words))
+                    print(pair, key, [round(v, 2) for _, v in rows[key]], flush=True)
+                    with open(RESULT, "w") as f:
+                        json.dump(results, f)
+                        f.write("\n")
+
+
+if __name__ == "__main__":
+    main()
