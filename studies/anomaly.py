@@ -52,7 +52,7 @@ METHODS = [
     ("flow, typicality", "flow", "typicality", ["--draws", "1"], 0),
     ("pixels, nearest neighbours", "vae", "pixel-neighbours", [], 0),
     ("histograms of gradients", "vae", "oriented", [], 0),
-    ("ours: VAE, gradients seen and missed", "vae", "oriented-residual", [], 0),
+    ("ours: histograms of gradients and VAE codes", "vae", "oriented-code", [], 0),
 ]
 
 
@@ -126,6 +126,7 @@ def main():
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--classes", default="0,1,2,3,4,5,6,7,8,9")
     parser.add_argument("--methods", default="", help="names of anomaly methods, with commas; none: all")
+    parser.add_argument("--models", default=",".join(MODELS), help="methods of these models alone")
     parser.add_argument("--share", type=float, default=1, help="of the training budget")
     parser.add_argument("--minutes", type=float, default=1e9)
     options = parser.parse_args()
@@ -133,7 +134,7 @@ def main():
     stop = time.time() + 60 * options.minutes
     for label in options.classes.split(","):
         for name, model, method, extra, count in METHODS:
-            if options.methods and method not in options.methods.split(","):
+            if model not in options.models.split(",") or (options.methods and method not in options.methods.split(",")):
                 continue
             if time.time() > stop:
                 sys.exit("stopped in time: run it again to go on")

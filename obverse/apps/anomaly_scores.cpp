@@ -108,11 +108,11 @@ const std::vector<AnomalyRow>& anomaly_table() {
        {&kImages},
        learn_oriented,
        score_oriented},
-      {"oriented-residual",
-       "Obverse: those histograms of x and of what G(E(x)) misses of them, Mahalanobis distance of both together",
+      {"oriented-code",
+       "Obverse: those histograms and the inferred code, Mahalanobis distance of both together",
        {&kImages, &kReconstruction},
-       learn_oriented_residual,
-       score_oriented_residual},
+       learn_oriented_code,
+       score_oriented_code},
   };
   return table;
 }

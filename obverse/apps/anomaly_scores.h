@@ -49,7 +49,7 @@ struct AnomalyRow {
 };
 
 /// anogan, f-anogan, egbad, alad, ganomaly, reconstruction, reconstruction-probability, elbo, likelihood, typicality,
-/// code-mixture, code-neighbours, pixel-neighbours, oriented, oriented-residual.
+/// code-mixture, code-neighbours, pixel-neighbours, oriented, oriented-code.
 const std::vector<AnomalyRow>& anomaly_table();
 
 /// Throws UserError when the model lacks what a score needs, and names those that suit it.
@@ -80,8 +80,8 @@ AnomalyScores score_pixel_neighbours(const AnomalyTask& task, const NamedTensors
 // anomaly_oriented.cpp: how unlikely the directions of strokes and edges are
 NamedTensors learn_oriented(const AnomalyTask& task, const at::Tensor& x);
 AnomalyScores score_oriented(const AnomalyTask& task, const NamedTensors& learned, const at::Tensor& x);
-NamedTensors learn_oriented_residual(const AnomalyTask& task, const at::Tensor& x);
-AnomalyScores score_oriented_residual(const AnomalyTask& task, const NamedTensors& learned, const at::Tensor& x);
+NamedTensors learn_oriented_code(const AnomalyTask& task, const at::Tensor& x);
+AnomalyScores score_oriented_code(const AnomalyTask& task, const NamedTensors& learned, const at::Tensor& x);
 
 // anomaly_learned.cpp: a further network, learned for a model that is already trained
 NamedTensors learn_ganomaly(const AnomalyTask& task, const at::Tensor& x);

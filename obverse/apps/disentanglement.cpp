@@ -94,16 +94,16 @@ double mutual_information_gap(const at::Tensor& code, const FactorTable& factors
 
 Dci dci(const at::Tensor& code, const FactorTable& factors) {
   check(code, factors);
-  constexpr double kPenalty = 0.01;
   const at::Tensor x64 = code.to(at::kDouble);
   const at::Tensor x = (x64 - x64.mean(0)) / x64.std(0).clamp_min(1e-9);
   const int64_t half = x.size(0) / 2;
+  const double penalty = 1.5 / std::sqrt(static_cast<double>(half));  // three standard errors of what chance gives
   std::vector<at::Tensor> importance;
   double informed = 0;
   for (size_t k = 0; k < factors.sizes.size(); ++k) {
     const at::Tensor value = factor(factors, k), target = at::one_hot(value, factors.sizes[k]).to(at::kDouble);
     const at::Tensor mean = target.slice(0, 0, half).mean(0);
-    const at::Tensor w = lasso(x.slice(0, 0, half), target.slice(0, 0, half) - mean, kPenalty);  // [d, size]
+    const at::Tensor w = lasso(x.slice(0, 0, half), target.slice(0, 0, half) - mean, penalty);  // [d, size]
     importance.push_back(w.abs().sum(1));
     const at::Tensor right = (at::mm(x.slice(0, half), w) + mean).argmax(1) == value.slice(0, half);
     const double chance = 1 / static_cast<double>(factors.sizes[k]),
