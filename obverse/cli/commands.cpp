@@ -14,6 +14,8 @@ void setup_features(CLI::App& app);
 void setup_invert(CLI::App& app);
 void setup_posterior(CLI::App& app);
 void setup_edit(CLI::App& app);
+void setup_anomaly(CLI::App& app);
+void setup_probe(CLI::App& app);
 void setup_report(CLI::App& app);
 void setup_list(CLI::App& app);
 void setup_completion(CLI::App& app);
@@ -33,6 +35,8 @@ const std::vector<Command>& command_table() {
       {"invert", "find the latent codes of images", setup_invert},
       {"posterior", "draw the many latent codes that may have given an image", setup_posterior},
       {"edit", "move, mix and join codes: find directions, apply them, interpolate, do arithmetic", setup_edit},
+      {"anomaly", "tell what is normal from what is not: fit, score, report", setup_anomaly},
+      {"probe", "see what labels and factors can be read off inferred codes", setup_probe},
       {"report", "write a run's report, one HTML file", setup_report},
       {"list", "show what is known by name: losses, models, metrics, ...", setup_list},
       {"completion", "print completions for bash", setup_completion},

@@ -5,6 +5,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "obverse/apps/anomaly_scores.h"
 #include "obverse/apps/directions.h"
 #include "obverse/cli/commands.h"
 #include "obverse/core/error.h"
@@ -85,6 +86,7 @@ const std::vector<Listing>& listings() {
       {"directions", "kinds of directions that edit finds in codes", rows_of(direction_table)},
       {"features", "for eval --features, beside files and names of data sets", rows_of(feature_table)},
       {"methods", "for invert --method", rows_of(invert_table)},
+      {"anomaly-methods", "for anomaly fit --method", rows_of(anomaly_table)},
       {"keys", "every key of a recipe", recipe_keys},
   };
   return all;

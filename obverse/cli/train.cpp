@@ -99,6 +99,7 @@ void run_train(const TrainCommand& c) {
   if (data->size() < recipe.train.batch)
     fail("{}: {} samples are fewer than one batch of {}: lower train.batch", recipe.data.source, data->size(),
          recipe.train.batch);
+  for (const std::string& notice : data->notices) fmt::print(stderr, "note: {}\n", notice);
   if (c.dry_run) {
     const auto game = build_game(recipe, data->domain);
     int64_t count = 0;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <stdexcept>
 
@@ -17,7 +18,9 @@ namespace obverse {
 
 std::string Domain::text() const {
   const std::string what = kind == Kind::image ? fmt::format("{} images", fmt::join(shape, "x"))
-                                               : fmt::format("points in {} dimensions", shape.at(0));
+                           : columns.empty()
+                               ? fmt::format("points in {} dimensions", shape.at(0))
+                               : fmt::format("rows of {} columns, {} numbers each", columns.size(), shape.at(0));
   return classes.empty() ? what : fmt::format("{}, {} classes", what, classes.size());
 }
 
@@ -76,11 +79,17 @@ std::string Dataset::hash() const {
 }
 
 void DataOptions::describe(Fields& f) {
-  f("source", source, "a data set known by name, or a path: a folder of PNG or JPEG, a .zip, a .npz, an IDX file");
+  f("source", source,
+    "a data set known by name, or a path: a folder of PNG or JPEG, a .zip, a .npz, a .csv, an IDX file");
   f("path", path, "where a named data set lies, if not in its usual place");
   f("size", size, "crop images to a square in the middle and resize them to size x size; 0: as they are",
     Range{0, 4096});
   f("labels", labels, "use labels where there are any");
+  f("classes", classes, "keep the samples of these classes alone, by number; none: all", kNotNegative);
+  f("held_out", held_out, "share of the training split that is kept from training, to calibrate on", Range{0, 0.9});
+  f("label", label, "of a .csv: the column that holds labels; none: the samples have none");
+  f("categorical", categorical, "of a .csv: columns to take as categories though they hold numbers");
+  f("drop", drop, "of a .csv: columns to leave out");
   f("limit", limit, "use only the first samples of the training split; 0: all", kNotNegative);
 }
 
@@ -94,6 +103,8 @@ const std::vector<DatasetRow>& dataset_table() {
        load_emoji},
       {"emoji-apple", "npm emoji-datasource-apple 16: emoji, 64x64 on white", load_emoji_apple},
       {"emoji-google", "npm emoji-datasource-google 16: emoji, 64x64 on white", load_emoji_google},
+      {"shapes", "after Matthey 2017 (dSprites): one of 3 shapes, of 4 sizes, 8 angles, 25 places, 6 colours, 32x32",
+       load_shapes},
       {"ring", "Srivastava 2017 (VEEGAN): 8 Gaussians of std 0.01 on a circle of radius 1", load_ring},
       {"grid", "Srivastava 2017 (VEEGAN): 25 Gaussians of std 0.05 at {-4, -2, 0, 2, 4}^2", load_grid},
       {"swiss-roll", "Grathwohl 2019 (FFJORD): t (cos t, sin t) plus noise of std 1, over 5; t in [1.5 pi, 4.5 pi]",
@@ -108,19 +119,46 @@ bool is_path(const std::string& source) {
   return source.find_first_of("/.") != std::string::npos || std::filesystem::exists(source);
 }
 
-static void keep_first(Dataset& data, int64_t n) {
-  data.samples = data.samples.slice(0, 0, n);
-  if (data.labels.defined()) data.labels = data.labels.slice(0, 0, n);
+static void keep(Dataset& data, const at::Tensor& rows) {
+  data.samples = data.samples.index_select(0, rows);
+  if (data.labels.defined()) data.labels = data.labels.index_select(0, rows);
+}
+
+static void keep_range(Dataset& data, int64_t begin, int64_t end) {
+  data.samples = data.samples.slice(0, begin, end);
+  if (data.labels.defined()) data.labels = data.labels.slice(0, begin, end);
+}
+
+Dataset of_classes(const Dataset& data, const std::vector<int64_t>& classes) {
+  if (!data.labels.defined()) fail("data.classes: {} has no labels to choose by: leave it out", data.name);
+  const auto count = static_cast<int64_t>(data.domain.classes.size());
+  at::Tensor wanted = at::zeros({data.size()}, at::kBool);
+  for (const int64_t k : classes) {
+    if (k >= count) fail("data.classes: {}: {} has classes 0 to {}", k, data.name, count - 1);
+    wanted.logical_or_(data.labels == k);
+  }
+  Dataset chosen = data;
+  keep(chosen, wanted.nonzero().squeeze(1));
+  if (chosen.size() == 0) fail("data.classes: no sample of {} is of them", data.name);
+  return chosen;
 }
 
 Dataset load_dataset(const DataOptions& options, const std::string& split) {
-  if (split != "train" && split != "test") fail("unknown split '{}': use train or test", split);
+  if (split != "train" && split != "test" && split != "held-out")
+    fail("unknown split '{}': use train, test or held-out", split);
   if (options.source.empty()) fail("no data set was named: say which with --data");
-  Dataset data = is_path(options.source) ? load_path(options, split)
-                                         : find_row(dataset_table(), "data set", options.source).load(options, split);
+  const std::string source_split = split == "test" ? "test" : "train";
+  Dataset data = is_path(options.source)
+                     ? load_path(options, source_split)
+                     : find_row(dataset_table(), "data set", options.source).load(options, source_split);
   data.split = split;
+  if (!options.classes.empty()) data = of_classes(data, options.classes);
   if (!options.labels) data.labels = at::Tensor(), data.domain.classes.clear();
-  if (options.limit > 0 && options.limit < data.size() && split == "train") keep_first(data, options.limit);
+  const auto apart = static_cast<int64_t>(std::ceil(options.held_out * static_cast<double>(data.size())));
+  if (split == "held-out" && apart == 0) fail("{}: nothing is held out: set data.held_out", options.source);
+  if (split == "held-out") keep_range(data, data.size() - apart, data.size());
+  if (split == "train" && apart > 0) keep_range(data, 0, data.size() - apart);
+  if (options.limit > 0 && options.limit < data.size() && split == "train") keep_range(data, 0, options.limit);
   return data;
 }
 

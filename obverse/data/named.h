@@ -13,6 +13,7 @@ Dataset load_stacked_mnist(const DataOptions& options, const std::string& split)
 Dataset load_emoji(const DataOptions& options, const std::string& split);
 Dataset load_emoji_apple(const DataOptions& options, const std::string& split);
 Dataset load_emoji_google(const DataOptions& options, const std::string& split);
+Dataset load_shapes(const DataOptions& options, const std::string& split);
 Dataset load_ring(const DataOptions& options, const std::string& split);
 Dataset load_grid(const DataOptions& options, const std::string& split);
 Dataset load_swiss_roll(const DataOptions& options, const std::string& split);

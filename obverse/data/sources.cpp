@@ -7,6 +7,7 @@
 
 #include "obverse/core/error.h"
 #include "obverse/data/arrays.h"
+#include "obverse/data/columns.h"
 #include "obverse/data/decode.h"
 #include "obverse/data/draws.h"
 #include "obverse/data/idx.h"
@@ -65,6 +66,7 @@ Reading read_path(const DataOptions& options, const std::string& split) {
   if (!options.path.empty()) fail("data.path is for data sets known by name: '{}' is a path itself", path);
   if (!fs::exists(path)) fail("{}: no such file or folder", path);
   if (fs::is_directory(path)) return read_folder(options, split);
+  if (is_csv(path)) return read_table(options);
   const std::string start = read_file_start(path, 8);
   if (begins(start, "\x93NUMPY") || ends(path, ".npz")) return read_arrays(options, split);
   if (begins(start, "PK")) return decode_pictures(open_zip(path), options, split);
@@ -72,7 +74,7 @@ Reading read_path(const DataOptions& options, const std::string& split) {
     return read_idx_source(path, idx_labels_beside(path), options);
   if (begins(start, "\x89PNG") || begins(start, "\xff\xd8"))
     fail("{}: one picture: give the folder that it lies in", path);
-  fail("{}: not data that can be read: use a folder or zip of PNG or JPEG files, an NPZ or an IDX file", path);
+  fail("{}: not data that can be read: use a folder or zip of PNG or JPEG files, an NPZ, a CSV or an IDX file", path);
 }
 
 std::string problem_lines(const std::string& where, const std::vector<std::string>& problems) {

@@ -217,4 +217,10 @@ std::vector<Terms> Bigan::gradients(const std::vector<Phase>& phases, Round& rou
   return terms;
 }
 
+std::unique_ptr<LatentModel> Bigan::model() {
+  Networks networks = networks_;
+  networks.joint = discriminator_;
+  return std::make_unique<NetworkModel>(std::move(networks));
+}
+
 }  // namespace obverse

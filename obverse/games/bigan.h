@@ -55,7 +55,7 @@ class Bigan : public Game {
   std::vector<std::pair<std::string, std::string>> formulas(const Phase& phase) override;
   /// Both main phases together share one forward pass, unless penalties are on.
   std::vector<Terms> gradients(const std::vector<Phase>& phases, Round& round) override;
-  std::unique_ptr<LatentModel> model() override { return std::make_unique<NetworkModel>(networks_); }
+  std::unique_ptr<LatentModel> model() override;
   std::vector<std::string> averaged() override { return {"generator", "encoder"}; }
   int64_t batches_per_round() override { return options_.critic_steps; }
 

@@ -14,6 +14,7 @@ struct Networks {
   std::shared_ptr<Encoder> encoder = nullptr;
   std::string prior = "normal";
   bool stochastic = false;  // the encoder gives means and standard deviations: 2 z_dim numbers
+  std::shared_ptr<JointDiscriminator> joint = nullptr;
 
   LatentSpace space() const { return {"z", {shape.z_dim}, prior}; }
   CodeDistribution infer(const at::Tensor& x, const at::Tensor& y) const {
@@ -70,6 +71,11 @@ class NetworkModel : public LatentModel {
   at::Tensor features(const at::Tensor& x) override {
     if (networks_.discriminator) return networks_.discriminator->features(x);
     return can_encode() ? networks_.encoder->features(x) : LatentModel::features(x);
+  }
+  bool has_pair_features() const override { return networks_.joint != nullptr; }
+  at::Tensor pair_features(const at::Tensor& x, const at::Tensor& code) override {
+    if (!networks_.joint) return LatentModel::pair_features(x, code);
+    return networks_.joint->pair_features(networks_.joint->features(x), code);
   }
 
  protected:

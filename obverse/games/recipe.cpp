@@ -41,11 +41,28 @@ std::unique_ptr<Game> build_game(const Recipe& recipe, const Domain& domain) {
   return recipe.game.row()->build(*recipe.game.options, domain, static_cast<uint64_t>(recipe.train.seed));
 }
 
+static nlohmann::json columns_json(const std::vector<TableColumn>& columns) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const TableColumn& c : columns)
+    json.push_back(
+        {{"name", c.name}, {"categories", c.categories}, {"mean", c.mean}, {"std", c.std}, {"missing", c.missing}});
+  return json;
+}
+
+static std::vector<TableColumn> parse_columns(const nlohmann::json& json) {
+  std::vector<TableColumn> columns;
+  for (const nlohmann::json& c : json)
+    columns.push_back({c.at("name").get<std::string>(), c.at("categories").get<std::vector<std::string>>(),
+                       c.at("mean").get<double>(), c.at("std").get<double>(), c.at("missing").get<bool>()});
+  return columns;
+}
+
 static std::string domain_text(const Domain& domain) {
-  const nlohmann::json json = {{"kind", domain.kind == Domain::Kind::image ? "image" : "points"},
-                               {"shape", domain.shape},
-                               {"levels", domain.levels},
-                               {"classes", domain.classes}};
+  nlohmann::json json = {{"kind", domain.kind == Domain::Kind::image ? "image" : "points"},
+                         {"shape", domain.shape},
+                         {"levels", domain.levels},
+                         {"classes", domain.classes}};
+  if (!domain.columns.empty()) json["columns"] = columns_json(domain.columns);
   return json.dump();
 }
 
@@ -57,11 +74,17 @@ static Domain parse_domain(const std::string& text, const std::string& where) {
     domain.shape = json.at("shape").get<std::vector<int64_t>>();
     domain.levels = json.at("levels").get<int64_t>();
     domain.classes = json.at("classes").get<std::vector<std::string>>();
+    if (json.contains("columns")) domain.columns = parse_columns(json.at("columns"));
     const size_t dimensions = domain.kind == Domain::Kind::image ? 3 : 1;
     for (const int64_t size : domain.shape)
       if (size < 1 || size > 65536) fail("{}: its domain has a side of {}: the file is damaged", where, size);
     if (domain.shape.size() != dimensions)
       fail("{}: its domain has {} sides: the file is damaged", where, domain.shape.size());
+    int64_t width = 0;
+    for (const TableColumn& column : domain.columns) width += column.width();
+    if (width > 0 && width != domain.shape[0])
+      fail("{}: its table's columns are {} numbers wide, its samples {}: the file is damaged", where, width,
+           domain.shape[0]);
     return domain;
   } catch (const nlohmann::json::exception&) {
     fail("{}: its domain cannot be read: the file is damaged", where);

@@ -10,6 +10,7 @@
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/infer/probes.h"
+#include "obverse/infer/untrained.h"
 #include "obverse/losses/reconstruction.h"
 #include "obverse/metrics/kernel.h"
 #include "obverse/metrics/modes.h"
@@ -155,26 +156,10 @@ std::pair<at::Tensor, at::Tensor> probe(LatentModel& model, View view, const Mod
           linear_probe_labels(train, c.train.labels, classes, test) == c.test.labels};
 }
 
-// The recipe's game with fresh weights, running statistics those of training data.
-std::unique_ptr<Game> untrained(const ModelComparison& c) {
-  auto game = build_game(c.loaded.recipe, c.loaded.domain);
-  const auto model = game->model();
-  Rng rng(c.options.seed, "untrained");
-  without_grad([&] {
-    for (int i = 0; i < 100; ++i) {
-      const Batch batch = c.train.draw(std::min<int64_t>(128, c.train.size()), rng);
-      model->encode(batch.x, labels_for(*model, batch.y));
-    }
-    return 0;
-  });
-  freeze(*game, {});
-  return game;
-}
-
 void add_probes(const ModelComparison& c, Sheet& sheet) {
   LatentModel& model = *c.loaded.model;
   if (c.options.probe == "none" || !c.train.labels.defined() || !c.test.labels.defined()) return;
-  const auto fresh = untrained(c);
+  const auto fresh = untrained_game(c.loaded, c.train, c.options.seed);
   const auto fresh_model = fresh->model();
   const auto add = [&](const std::string& what, View view) {
     const auto [nearest, linear] = probe(model, view, c);

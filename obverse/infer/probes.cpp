@@ -9,17 +9,38 @@
 
 namespace obverse {
 
-at::Tensor nearest_labels(const at::Tensor& x, const at::Tensor& y, const at::Tensor& test_x) {
+namespace {
+
+// The rows of x nearest to each row of test_x, the nearest first: [M, count].
+at::Tensor nearest_rows(const at::Tensor& x, const at::Tensor& test_x, int64_t count) {
   return without_grad([&] {
     const at::Tensor centre = x.mean(0), rows = x - centre, square = rows.square().sum(1);  // keeps digits
-    std::vector<at::Tensor> labels;
+    std::vector<at::Tensor> nearest;
     constexpr int64_t kSlice = 500;
     for (int64_t i = 0; i < test_x.size(0); i += kSlice) {
       const at::Tensor part = test_x.slice(0, i, i + kSlice) - centre;
-      labels.push_back(y.index_select(0, (square - 2 * at::mm(part, rows.t())).argmin(1)));
+      const at::Tensor distance = square - 2 * at::mm(part, rows.t());
+      nearest.push_back(count == 1 ? distance.argmin(1, true) : std::get<1>(distance.topk(count, 1, false)));
     }
-    return at::cat(labels);
+    return at::cat(nearest);
   });
+}
+
+}  // namespace
+
+at::Tensor nearest_labels(const at::Tensor& x, const at::Tensor& y, const at::Tensor& test_x) {
+  return y.index_select(0, nearest_rows(x, test_x, 1).squeeze(1));
+}
+
+at::Tensor neighbour_labels(const at::Tensor& x, const at::Tensor& y, int64_t classes, const at::Tensor& test_x,
+                            int64_t count) {
+  const at::Tensor near = nearest_rows(x, test_x, std::min(count, x.size(0)));    // [M, k]
+  const at::Tensor label = y.index_select(0, near.flatten()).view(near.sizes());  // [M, k]
+  // Nearer neighbours weigh a little more, too little to outvote anyone.
+  const at::Tensor weight = 1 + at::linspace(0.5, 0, near.size(1), at::kDouble) / static_cast<double>(near.size(1));
+  const at::Tensor votes = at::zeros({near.size(0), classes}, at::kDouble)
+                               .scatter_add(1, label, weight.unsqueeze(0).expand(near.sizes()).contiguous());
+  return votes.argmax(1);
 }
 
 at::Tensor linear_probe_labels(const at::Tensor& x, const at::Tensor& y, int64_t classes, const at::Tensor& test_x) {

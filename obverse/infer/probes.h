@@ -9,6 +9,11 @@ namespace obverse {
 /// The label of each test vector's nearest training vector (Euclidean): [M].
 at::Tensor nearest_labels(const at::Tensor& x, const at::Tensor& y, const at::Tensor& test_x);
 
+/// The label that most of each test vector's `count` nearest training vectors have; of equally many, that of the
+/// nearest among them: [M].
+at::Tensor neighbour_labels(const at::Tensor& x, const at::Tensor& y, int64_t classes, const at::Tensor& test_x,
+                            int64_t count);
+
 /// Labels by multinomial logistic regression on standardised vectors, with a small L2 penalty: Adam from zero weights,
 /// ten epochs of batches of 256 (300 steps at least), each every so-manieth row, so that nothing is drawn at random:
 /// [M].

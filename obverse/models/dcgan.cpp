@@ -243,6 +243,7 @@ class DcganJointDiscriminator : public JointDiscriminator {
     pair_ = child("pair", std::make_shared<PairHead>(o.pair, trunk_->features(), shape, rng));
   }
   at::Tensor features(const at::Tensor& x) override { return trunk_->forward(x); }
+  at::Tensor pair_features(const at::Tensor& h, const at::Tensor& z) override { return pair_->features(h, z); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& z, const at::Tensor& y) override {
     return pair_->forward(h, z, y);
   }

@@ -35,6 +35,10 @@ at::Tensor LatentModel::encoder_features(const at::Tensor&) {
   fail("{}: the model has no encoder to take features from", name);
 }
 
+at::Tensor LatentModel::pair_features(const at::Tensor&, const at::Tensor&) {
+  fail("{}: the model has no discriminator of pairs (x, z): one of kind bigan or two-way has", name);
+}
+
 at::Tensor LatentModel::log_observation(const at::Tensor&, const at::Tensor&, const at::Tensor&) {
   fail("{}: the model does not say how samples scatter around G(z)", name);
 }

@@ -83,6 +83,10 @@ class LatentModel {
   /// Penultimate features of the discriminator [N, F], differentiable in x.
   virtual at::Tensor features(const at::Tensor& x);
 
+  virtual bool has_pair_features() const { return false; }
+  /// Penultimate features [N, F] of the discriminator of pairs (x, code), differentiable in both.
+  virtual at::Tensor pair_features(const at::Tensor& x, const at::Tensor& code);
+
   std::string name;  // where it was loaded from
   std::string hash;  // SHA-256 of the model file
 };

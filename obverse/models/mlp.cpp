@@ -137,6 +137,7 @@ class MlpJointDiscriminator : public JointDiscriminator {
     pair_ = child("pair", std::make_shared<PairHead>(options.pair, trunk_->outputs(), shape, rng));
   }
   at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(options_.scaled(x))); }
+  at::Tensor pair_features(const at::Tensor& h, const at::Tensor& z) override { return pair_->features(h, z); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& z, const at::Tensor& y) override {
     return pair_->forward(h, z, y);
   }

@@ -98,6 +98,8 @@ class JointDiscriminator : public Module {
  public:
   /// x: [N, ...] float32; returns the features [N, F] float32 of x that the code is judged beside.
   virtual at::Tensor features(const at::Tensor& x) = 0;
+  /// features, z: [N, z_dim]; returns the features [N, F'] float32 of the pair that its logit is linear in.
+  virtual at::Tensor pair_features(const at::Tensor& features, const at::Tensor& z) = 0;
   /// features, z: [N, z_dim], y: [N] or undefined; returns logits [N] float32.
   virtual at::Tensor head(const at::Tensor& features, const at::Tensor& z, const at::Tensor& y) = 0;
   at::Tensor forward(const at::Tensor& x, const at::Tensor& z, const at::Tensor& y) { return head(features(x), z, y); }

@@ -35,9 +35,13 @@ PairHead::PairHead(const PairHeadOptions& o, int64_t features, const NetworkShap
   head_ = child("head", std::make_shared<LogitHead>(both_->outputs(), shape.classes, rng, layers.last_layer()));
 }
 
-at::Tensor PairHead::forward(const at::Tensor& h, const at::Tensor& z, const at::Tensor& y) {
+at::Tensor PairHead::features(const at::Tensor& h, const at::Tensor& z) {
   const at::Tensor code = full_precision(code_->forward(z));
-  return head_->forward(full_precision(both_->forward(at::cat({h, code}, 1))), y);
+  return full_precision(both_->forward(at::cat({h, code}, 1)));
+}
+
+at::Tensor PairHead::forward(const at::Tensor& h, const at::Tensor& z, const at::Tensor& y) {
+  return head_->forward(features(h, z), y);
 }
 
 }  // namespace obverse

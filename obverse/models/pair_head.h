@@ -25,6 +25,8 @@ class PairHead : public Module {
   PairHead(const PairHeadOptions& options, int64_t features, const NetworkShape& shape, Rng& rng);
   /// h: [N, features], z: [N, z_dim], y: [N] or undefined; returns [N] float32.
   at::Tensor forward(const at::Tensor& h, const at::Tensor& z, const at::Tensor& y);
+  /// What the logit is made of: [N, outputs].
+  at::Tensor features(const at::Tensor& h, const at::Tensor& z);
   bool mixes_samples() const { return mixes_samples_; }
 
  private:

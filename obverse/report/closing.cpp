@@ -82,6 +82,8 @@ const std::vector<Section>& section_table() {
                                                 {"metrics", "Metrics", draw_metrics},
                                                 {"inversion", "Run backwards", draw_inversions},
                                                 {"interpolations", "Between latents", draw_interpolations},
+                                                {"anomalies", "What is normal", draw_anomalies},
+                                                {"probe", "What codes tell", draw_probes},
                                                 {"curves", "Training curves", draw_curves},
                                                 {"findings", "Monitors", draw_findings},
                                                 {"reproduce", "Do it again", draw_reproduction},

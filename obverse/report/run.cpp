@@ -68,6 +68,7 @@ class Reader {
     read_metrics();
     read_findings();
     read_inversions();
+    read_applications();
     read_model();
     read_log();
     return std::move(record_);
@@ -283,6 +284,22 @@ class Reader {
     }
   }
 
+  void read_applications() {
+    for (const ApplicationRow& row : application_table())
+      for (const std::string& folder : files_) {
+        if (folder.rfind(row.kind, 0) != 0 || !exists(folder + "/summary.json")) continue;
+        tolerate(folder, [&] {
+          Application found{
+              row.kind, folder, json::parse(read_file(file(folder + "/summary.json")), nullptr, false), {}};
+          if (!found.summary.is_object())
+            fail("{}: is no JSON object: run obverse {} again", file(folder + "/summary.json"), row.kind);
+          for (const std::string& name : row.pictures)
+            if (auto shown = picture(folder + "/" + name)) found.pictures.emplace_back(name, std::move(*shown));
+          record_.applications.push_back(std::move(found));
+        });
+      }
+  }
+
   void read_model() {
     if (!exists("model.safetensors")) return;
     tolerate("model.safetensors", [&] {
@@ -320,5 +337,11 @@ class Reader {
 }  // namespace
 
 RunRecord read_run(const std::string& path) { return Reader(path).read(); }
+
+const std::vector<ApplicationRow>& application_table() {
+  static const std::vector<ApplicationRow> table = {{"anomaly", {"strangest.png", "plainest.png"}},
+                                                    {"probe", {"map-pca.png", "map-tsne.png"}}};
+  return table;
+}
 
 }  // namespace obverse

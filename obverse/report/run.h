@@ -49,6 +49,20 @@ struct Inversion {
   std::optional<Picture> originals, reconstructions, errors;
 };
 
+/// A folder that an application wrote into the run's: `obverse anomaly score`, `obverse probe`.
+struct Application {
+  std::string kind, folder;  // "anomaly", "anomaly-elbo"
+  nlohmann::json summary;
+  std::vector<std::pair<std::string, Picture>> pictures;  // by file name, in the order of application_table()
+};
+
+/// What the folders of an application begin with, and the pictures of theirs that are shown.
+struct ApplicationRow {
+  std::string kind;
+  std::vector<std::string> pictures;
+};
+const std::vector<ApplicationRow>& application_table();
+
 struct ModelFacts {
   std::string domain;                         // "image" or "points"
   std::vector<int64_t> shape;                 // of a sample: {C, H, W}
@@ -71,6 +85,7 @@ struct RunRecord {
   std::vector<Measurement> measurements;
   std::vector<RunFinding> findings;
   std::vector<Inversion> inversions;
+  std::vector<Application> applications;
   std::optional<ModelFacts> model;
   std::vector<std::string> notes;  // what was damaged and left out, a sentence each
 

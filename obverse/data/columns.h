@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "obverse/data/sources.h"
+
+namespace obverse {
+
+/// Whether the path is that of a table: .csv.
+bool is_csv(const std::string& path);
+
+/// A table with a row of names at its head, as RFC 4180 has it (quotes, quotes doubled, lines inside quotes).
+struct TableText {
+  std::vector<std::string> names;
+  std::vector<std::vector<std::string>> rows;  // as many cells each as there are names
+  std::vector<int64_t> lines;                  // of the file, where each row begins
+};
+/// Throws UserError naming path and line: no names, no rows, a row of another length, a quote left open.
+TableText read_table_text(const std::string& path);
+
+/// A table as points. A cell is missing when it is empty, NA or ?. A column is of numbers when a value of it is a
+/// number and it is not in data.categorical; then every value there must be one. Numbers become (value - mean) / std,
+/// over all rows of the file; a missing one is 0. Categories become a number each. Columns where a value is missing
+/// have a further number that says so. Left out, with a notice: constant columns. Problems, by line: text among
+/// numbers, nan and infinities, columns of more than 100 categories. columns: empty, or what a model knows of its
+/// table: then columns are found by name, others are left out, a category that is not known is none of them.
+Reading read_table(const DataOptions& options, const std::vector<TableColumn>& columns = {});
+
+}  // namespace obverse

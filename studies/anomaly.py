@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+"""One-class anomaly detection by every method: train on one class, test on all. Writes docs/results/anomaly.json.
+
+usage: OBVERSE_DATA=FOLDER studies/anomaly.py [--data mnist] [--program build/release/obverse] [--runs runs/anomaly] [--classes 0,1,...] [--minutes M]
+
+For each class five small models are trained (VAE, WGAN-GP, its encoder after the fact, BiGAN, flow) on nine tenths of the class's
+training images; the last tenth sets the threshold. Every method then scores the whole test set; AnoGAN, which optimises each image's
+code, its first 1,000 images. Nothing is chosen by looking at anomalies: every class has the same settings. What is done is kept in the runs' folders and
+in the JSON, so a stopped study goes on where it was; --minutes stops it in time.
+"""
+import argparse
+import glob
+import json
+import os
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ENCODER = '[encoder]\nkind = "mlp"\nwidths = [512, 256]\n'
+OPTIMISER = 'optimiser = {{ lr = {{ from = {lr}, to = 0, shape = "linear" }}, beta1 = {beta1}, beta2 = {beta2} }}\n'
+
+
+def optimiser(lr, beta1=0.9, beta2=0.99):
+    return OPTIMISER.format(lr=lr, beta1=beta1, beta2=beta2)
+
+
+MODELS = {
+    "vae": (600, 100, '[game]\nkind = "vae"\nlikelihood = "gaussian"\nz_dim = 32\n[generator]\nkind = "mlp"\nwidths = [256, 512]\n' + optimiser(1e-3) + ENCODER),
+    "gan": (250, 64, '[game]\nkind = "gan"\nloss = "wasserstein"\nz_dim = 32\ncritic_steps = 2\nwgan-gp = { weight = 10 }\n[generator]\nkind = "mlp"\nwidths = [256, 512]\nbatch_norm = true\n'
+            + optimiser(5e-4, 0, 0.9) + '[discriminator]\nkind = "mlp"\nwidths = [512, 256]\n' + optimiser(5e-4, 0, 0.9)),
+    "encoder": (400, 100, '[game]\nkind = "encoder"\nmodel = "@gan@"\nlatent_weight = 0\nimage_weight = 1\nfeature_weight = 0.1\n' + ENCODER + optimiser(1e-3)),
+    "bigan": (400, 100, '[game]\nkind = "two-way"\nz_dim = 32\n[generator]\nkind = "mlp"\nwidths = [256, 512]\nbatch_norm = true\n' + optimiser(1e-3, 0.5) + ENCODER
+              + '[discriminator]\nkind = "mlp"\nwidths = [512, 256]\npair = { code_widths = [128], widths = [256] }\n' + optimiser(1e-3, 0.5)),
+    "flow": (200, 100, '[game]\nkind = "flow"\n[flow]\nkind = "maf"\nlayers = 5\nwidths = [512]\n' + optimiser(1e-3)),
+}
+# name in the table, model, method of `obverse anomaly fit`, further options, images scored (0: all)
+METHODS = [
+    ("AnoGAN", "gan", "anogan", ["--steps", "50", "--restarts", "2"], 1000),
+    ("f-AnoGAN", "encoder", "f-anogan", [], 0),
+    ("EGBAD", "bigan", "egbad", [], 0),
+    ("ALAD, D after the fact", "bigan", "alad", [], 0),
+    ("GANomaly, E2 after the fact", "bigan", "ganomaly", [], 0),
+    ("BiGAN-type, reconstruction", "bigan", "reconstruction", [], 0),
+    ("BiGAN-type, density of codes", "bigan", "code-mixture", [], 0),
+    ("VAE, reconstruction", "vae", "reconstruction", [], 0),
+    ("VAE, reconstruction probability", "vae", "reconstruction-probability", [], 0),
+    ("VAE, ELBO", "vae", "elbo", [], 0),
+    ("VAE, density of codes", "vae", "code-mixture", [], 0),
+    ("VAE, nearest codes", "vae", "code-neighbours", [], 0),
+    ("flow, likelihood", "flow", "likelihood", ["--draws", "1"], 0),
+    ("flow, typicality", "flow", "typicality", ["--draws", "1"], 0),
+    ("pixels, nearest neighbours", "vae", "pixel-neighbours", [], 0),
+    ("histograms of gradients", "vae", "oriented", [], 0),
+    ("ours: histograms of gradients and VAE codes", "vae", "oriented-code", [], 0),
+]
+
+
+def run(words):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(words)}: status {done.returncode}\n{done.stderr}")
+    return done.stdout
+
+
+def trained(options, name, label):
+    """The run folder of a model of one class; trained now unless it was."""
+    folder = os.path.join(options.runs, options.data, f"{name}-{label}")
+    found = glob.glob(f"{folder}/0*/")
+    if found and os.path.exists(f"{found[0]}/done"):
+        return found[0]
+    kimg, batch, tables = MODELS[name]
+    if "@gan@" in tables:
+        tables = tables.replace("@gan@", trained(options, "gan", label))
+    os.makedirs(folder, exist_ok=True)
+    path = f"{folder}/recipe.toml"
+    with open(path, "w") as f:
+        f.write(f'name = "{name}-{label}"\n[data]\nsource = "{options.data}"\nclasses = [{label}]\nheld_out = 0.1\n{tables}'
+                f'[train]\nkimg = {kimg * options.share:g}\nbatch = {batch}\nsnapshot_kimg = 100000\ncheckpoint_kimg = 100000\nstats_kimg = 10\nmonitors = false\n')
+    start = time.time()
+    if found:
+        run([options.program, "train", "--resume", found[0], "--quiet"])
+    else:
+        run([options.program, "train", path, "--out", folder, "--quiet"])
+    found = glob.glob(f"{folder}/0*/")
+    with open(f"{found[0]}/done", "w") as f:
+        f.write(f"{time.time() - start:.1f}\n")
+    return found[0]
+
+
+def training_seconds(folder):
+    with open(f"{folder}/stats.jsonl") as f:
+        return json.loads(f.read().strip().splitlines()[-1])["Timing/total_sec"]["mean"]
+
+
+def scored(options, folder, method, extra, count):
+    out = os.path.join(folder, f"anomaly-{method}")
+    if not os.path.exists(f"{out}/summary.json"):
+        run([options.program, "anomaly", "fit", folder, "--method", method, "--out", out, *extra])
+        run([options.program, "anomaly", "score", out, "--count", str(count)])
+    with open(f"{out}/summary.json") as f:
+        summary = json.load(f)
+    detection = summary["detection"]
+    result = {key: detection[key]["value"] if detection[key] else None for key in ("auroc", "auprc", "precision", "recall", "false_alarms")}
+    result.update(low=detection["auroc"]["low"], high=detection["auroc"]["high"], seconds_per_sample=summary["seconds_per_sample"], samples=summary["samples"])
+    return result
+
+
+def mean_of(results, key):
+    return sum(r[key] for r in results.values()) / len(results)
+
+
+def table(rows):
+    """Markdown: AUROC x 100 by class, and the means."""
+    lines = ["| method | " + " | ".join(map(str, range(10))) + " | mean | seconds a sample |", "|---" * 13 + "|"]
+    for name, row in rows.items():
+        cells = [f"{100 * row['classes'][str(k)]['auroc']:.1f}" if str(k) in row["classes"] else "" for k in range(10)]
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {100 * row['auroc']:.1f} | {row['seconds_per_sample']:.1e} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=f"{ROOT}/build/release/obverse")
+    parser.add_argument("--runs", default=f"{ROOT}/runs/anomaly")
+    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--classes", default="0,1,2,3,4,5,6,7,8,9")
+    parser.add_argument("--methods", default="", help="names of anomaly methods, with commas; none: all")
+    parser.add_argument("--models", default=",".join(MODELS), help="methods of these models alone")
+    parser.add_argument("--share", type=float, default=1, help="of the training budget")
+    parser.add_argument("--minutes", type=float, default=1e9)
+    options = parser.parse_args()
+    path = f"{ROOT}/docs/results/anomaly.json"
+    stop = time.time() + 60 * options.minutes
+    for label in options.classes.split(","):
+        for name, model, method, extra, count in METHODS:
+            if model not in options.models.split(",") or (options.methods and method not in options.methods.split(",")):
+                continue
+            if time.time() > stop:
+                sys.exit("stopped in time: run it again to go on")
+            folder = trained(options, model, label)
+            result = scored(options, folder, method, extra, count)
+            results = {}
+            if os.path.exists(path):
+                with open(path) as f:
+                    results = json.load(f)
+            rows = results.setdefault(options.data, {})
+            row = rows.setdefault(name, {"method": method, "model": model, "classes": {}, "training_seconds": {}})
+            row["classes"][label] = result
+            row["training_seconds"][label] = training_seconds(folder)
+            row["kimg"] = MODELS[model][0] * options.share
+            for key in ("auroc", "auprc", "seconds_per_sample"):
+                row[key] = mean_of(row["classes"], key)
+            results[options.data] = {n: rows[n] for n, *_ in METHODS if n in rows}
+            with open(path, "w") as f:
+                json.dump(results, f, indent=1)
+                f.write("\n")
+            print(label, name, f"{result['auroc']:.4f}", flush=True)
+    with open(path) as f:
+        print(table(json.load(f)[options.data]))
+
+
+if __name__ == "__main__":
+    main()
