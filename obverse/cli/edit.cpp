@@ -12,6 +12,7 @@
 
 #include "obverse/apps/directions.h"
 #include "obverse/cli/commands.h"
+#include "obverse/cli/figures.h"
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
@@ -136,7 +137,12 @@ void run_find(EditCommand c) {
   const auto judge = choose_features(c.features, options, data, log_line);
   Rng rng(static_cast<uint64_t>(c.seed), "directions");
   const Directions d = find(c, loaded, data, *judge, rng);
-  write_directions(c.out, model, d);
+  if (c.out.empty()) {
+    const std::string run = run_folder_of(c.model);
+    c.out = (run.empty() ? "" : run + "/") + "edit-" + c.kind;
+  }
+  make_folder(c.out);
+  write_directions(c.out + "/directions.npz", model, d);
   Json lines = Json::array();
   for (int64_t k = 0; k < d.ways.size(0); ++k) {
     Rng same(static_cast<uint64_t>(c.seed), "effects");  // for every direction
@@ -147,12 +153,11 @@ void run_find(EditCommand c) {
                      {"kept", e.kept},
                      {"others", e.others}});
   }
-  const std::filesystem::path stem = std::filesystem::path(c.out).replace_extension();
-  const Json all = {{"kind", d.kind},       {"space", c.space},        {"strength", c.strength},
-                    {"samples", c.samples}, {"judge", judge->label()}, {"model_hash", model.hash},
-                    {"directions", lines}};
-  write_file(stem.string() + ".json", all.dump(2) + "\n");
-  write_overview(stem.string() + ".png", model, d, c.strengths, static_cast<uint64_t>(c.seed));
+  const Json all = {{"kind", d.kind},           {"space", c.space},     {"strength", c.strength},
+                    {"strengths", c.strengths}, {"samples", c.samples}, {"judge", judge->label()},
+                    {"model_hash", model.hash}, {"directions", lines}};
+  write_file(c.out + "/summary.json", all.dump(2) + "\n");
+  write_overview(c.out + "/overview.png", model, d, c.strengths, static_cast<uint64_t>(c.seed));
   if (c.json) return fmt::print("{}\n", all.dump(2)), void();
   fmt::print("{:<14} {:<14} {:>7} {:>7} {:>7}   by {} times the spread, {} samples, {}\n", "direction", "class", "gain",
              "kept", "others", c.strength, c.samples, judge->label());
@@ -197,7 +202,8 @@ void run_apply(EditCommand c) {
     columns.push_back(decode_all(model, found.code, found.y));
     add(found.code, at::full({targets.size()}, class_of(model, c.new_class), at::kLong));
   } else {
-    const Directions d = read_directions(c.directions, model);
+    const bool folder = std::filesystem::is_directory(c.directions);
+    const Directions d = read_directions(c.directions + (folder ? "/directions.npz" : ""), model);
     const int64_t k = find_direction(d, c.way);
     for (const double strength : c.strengths) add(move(d, k, found.code, strength), found.y);
   }
@@ -329,8 +335,9 @@ void setup_edit(CLI::App& app) {
   c->targets.count = 8;
   app.require_subcommand(1);
 
-  CLI::App& find = add_command(app, *c, "find", "find directions in a model's codes, and measure what they do",
-                               "directions.npz", "what apply reads; beside it .json with effects, .png to look at");
+  CLI::App& find =
+      add_command(app, *c, "find", "find directions in a model's codes, and measure what they do", "",
+                  "folder for directions.npz, summary.json (effects) and overview.png; else edit-KIND in the run's");
   std::vector<std::string> kinds = names(direction_table());
   kinds.emplace_back("user");
   find.add_option("--kind", c->kind, "how; see obverse list directions")
@@ -361,7 +368,8 @@ void setup_edit(CLI::App& app) {
   add_target_options(apply, c->targets);
   add_space(apply, *c);
   add_inversion(apply, *c);
-  apply.add_option("--directions", c->directions, "file of directions")->type_name("FILE.npz");
+  apply.add_option("--directions", c->directions, "the folder that find wrote, or its directions.npz")
+      ->type_name("DIR");
   apply.add_option("--way", c->way, "the direction, by name or number");
   apply.add_option("--strengths", c->strengths, "how far: times the spread of codes")
       ->delimiter(',')

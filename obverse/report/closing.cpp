@@ -84,6 +84,7 @@ const std::vector<Section>& section_table() {
                                                 {"interpolations", "Between latents", draw_interpolations},
                                                 {"anomalies", "What is normal", draw_anomalies},
                                                 {"probe", "What codes tell", draw_probes},
+                                                {"edits", "Directions in codes", draw_edits},
                                                 {"curves", "Training curves", draw_curves},
                                                 {"findings", "Monitors", draw_findings},
                                                 {"reproduce", "Do it again", draw_reproduction},

@@ -49,7 +49,7 @@ struct Inversion {
   std::optional<Picture> originals, reconstructions, errors;
 };
 
-/// A folder that an application wrote into the run's: `obverse anomaly score`, `obverse probe`.
+/// A folder that an application wrote into the run's: `obverse anomaly score`, `obverse probe`, `obverse edit find`.
 struct Application {
   std::string kind, folder;  // "anomaly", "anomaly-elbo"
   nlohmann::json summary;

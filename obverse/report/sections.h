@@ -25,8 +25,9 @@ std::string draw_progress(const RunRecord& run);    // the same latents as train
 std::string draw_metrics(const RunRecord& run);     // values, intervals, floors, curves
 std::string draw_inversions(const RunRecord& run);  // originals, reconstructions, errors, times
 std::string draw_interpolations(const RunRecord& run);
-std::string draw_anomalies(const RunRecord& run);  // detectors' figures, scores, the strangest samples
-std::string draw_probes(const RunRecord& run);     // what labels codes tell, maps of them
+std::string draw_anomalies(const RunRecord& run);     // detectors' figures, scores, the strangest samples
+std::string draw_probes(const RunRecord& run);        // what labels codes tell, maps of them
+std::string draw_edits(const RunRecord& run);         // directions in codes, what they do
 std::string draw_curves(const RunRecord& run);        // every tag of stats.jsonl
 std::string draw_findings(const RunRecord& run);      // what the monitors said
 std::string draw_reproduction(const RunRecord& run);  // commands, recipe, log

@@ -42,11 +42,11 @@ class Edit : public ::testing::Test {
 TemporaryFolder* Edit::folder_ = nullptr;
 
 TEST_F(Edit, FindsDirectionsAndAppliesThem) {
-  const std::string model = file("runs/00000-m"), ways = file("ways.npz");
+  const std::string model = file("runs/00000-m"), ways = file("ways");
   const std::string table = run({"edit", "find", model, "--kind", "sefa", "--count", "2", "--samples", "8",
                                  "--features", "random", "--out", ways});
   EXPECT_THAT(table, HasSubstr("sefa1"));
-  EXPECT_TRUE(there("ways.json") && there("ways.png"));
+  EXPECT_TRUE(there("ways/summary.json") && there("ways/overview.png"));
   run({"edit", "apply", model, "--own", "3", "--directions", ways, "--way", "sefa1", "--strengths=-1,1", "--out",
        file("e")});
   EXPECT_TRUE(there("e/edits.png"));
@@ -56,6 +56,9 @@ TEST_F(Edit, FindsDirectionsAndAppliesThem) {
   EXPECT_TRUE(there("c/edits.png"));
   EXPECT_THAT(run({"edit", "apply", file("runs/00001-s"), "--own", "1", "--directions", ways, "--way", "0"}, 2),
               HasSubstr("another model"));
+  run({"edit", "find", model, "--kind", "pca", "--count", "2", "--samples", "8", "--features", "random"});
+  run({"report", model});
+  EXPECT_THAT(testing::slurp(file("runs/00000-m/report.html")), HasSubstr("pca1"));
   EXPECT_THAT(run({"edit", "find", model, "--kind", "svm", "--features", "random", "--out", ways}, 2),
               HasSubstr("is conditional"));
 }
@@ -79,8 +82,8 @@ TEST_F(Edit, WorksInWAndMixesStyles) {
   run({"sample", model, "--latents", file("mix/latents.npz"), "--grid", file("mixed.png")});
   EXPECT_TRUE(there("mixed.png"));
   run({"edit", "find", model, "--kind", "sefa", "--space", "w", "--samples", "4", "--features", "random", "--out",
-       file("w.npz")});
-  EXPECT_THAT(run({"edit", "apply", model, "--own", "1", "--directions", file("w.npz"), "--way", "0"}, 2),
+       file("w")});
+  EXPECT_THAT(run({"edit", "apply", model, "--own", "1", "--directions", file("w"), "--way", "0"}, 2),
               HasSubstr("use --space w"));
 }
 
