@@ -179,6 +179,12 @@ def anomaly_table(results):
     return "\n".join(lines).strip()
 
 
+def choice_line(results):
+    """Of docs/results/anomaly_choice.json: the best variant, the second, the worst."""
+    ranked = sorted(((row["mean"], name) for name, row in results.items()), reverse=True)
+    return "; ".join(f"{name}: {mean:.4f}" for mean, name in (*ranked[:2], ranked[-1]))
+
+
 def quality_table(results):
     """Of docs/results/quality.json: either precision, mean and standard deviation over seeds, and bfloat16's being worse."""
     lines = ["| | FID | coverage |", "|---|---|---|"]
@@ -261,7 +267,7 @@ def flagship_verdicts(rows, shown):
 
 
 TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
-          "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table, "anomaly_table": anomaly_table,
+          "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table, "anomaly_table": anomaly_table, "choice_line": choice_line,
           "flagship_table": flagship_table}
 
 
