@@ -18,7 +18,7 @@ import sys
 DOCS = os.path.dirname(os.path.abspath(__file__))
 RESULTS = f"{DOCS}/results"
 PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
-         f"{DOCS}/metrics.md": f"{DOCS}/metrics.in.md", f"{DOCS}/../studies/flagship.md": f"{DOCS}/../studies/flagship.in.md"}
+         f"{DOCS}/metrics.md": f"{DOCS}/metrics.in.md", f"{DOCS}/anomaly.md": f"{DOCS}/anomaly.in.md", f"{DOCS}/../studies/flagship.md": f"{DOCS}/../studies/flagship.in.md"}
 
 
 def last_line(path):
@@ -165,6 +165,26 @@ def inversion_table(results):
     return "\n".join(lines).strip()
 
 
+def anomaly_table(results):
+    """Of docs/results/anomaly.json: AUROC x 100 of each method, a column a normal class, by studies/anomaly.py."""
+    lines = []
+    for data, rows in results.items():
+        classes = sorted({k for row in rows.values() for k in row["classes"]}, key=int)
+        lines += [f"| {data} | " + " | ".join(classes) + " | mean | training, kimg | s a sample |", "|---" * (len(classes) + 4) + "|"]
+        for name, row in rows.items():
+            cells = [f"{100 * row['classes'][k]['auroc']:.1f}" if k in row["classes"] else "" for k in classes]
+            mean = f"{100 * row['auroc']:.1f}" if len(row["classes"]) == len(classes) else ""
+            lines.append(f"| {name} | " + " | ".join(cells) + f" | {mean} | {row['kimg'] or 'none'} | {row['seconds_per_sample']:.0e} |")
+        lines.append("")
+    return "\n".join(lines).strip()
+
+
+def choice_line(results):
+    """Of docs/results/anomaly_choice.json: the best variant, the second, the worst."""
+    ranked = sorted(((row["mean"], name) for name, row in results.items()), reverse=True)
+    return "; ".join(f"{name}: {mean:.4f}" for mean, name in (*ranked[:2], ranked[-1]))
+
+
 def quality_table(results):
     """Of docs/results/quality.json: either precision, mean and standard deviation over seeds, and bfloat16's being worse."""
     lines = ["| | FID | coverage |", "|---|---|---|"]
@@ -247,7 +267,7 @@ def flagship_verdicts(rows, shown):
 
 
 TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
-          "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
+          "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table, "anomaly_table": anomaly_table, "choice_line": choice_line,
           "flagship_table": flagship_table}
 
 

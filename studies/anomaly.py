@@ -6,7 +6,7 @@ usage: OBVERSE_DATA=FOLDER studies/anomaly.py [--data mnist] [--program build/re
 For each class five small models are trained (VAE, WGAN-GP, its encoder after the fact, BiGAN, flow) on nine tenths of the class's
 training images; the last tenth sets the threshold. Every method then scores the whole test set; AnoGAN, which optimises each image's
 code, its first 1,000 images. Nothing is chosen by looking at anomalies: every class has the same settings. What is done is kept in the runs' folders and
-in the JSON, so a stopped study goes on where it was; --minutes stops it in time.
+in the JSON, so a stopped study goes on where it was; --minutes stops it in time. `docs/figures.py write` then puts the table into docs/anomaly.md.
 """
 import argparse
 import glob
@@ -110,15 +110,6 @@ def mean_of(results, key):
     return sum(r[key] for r in results.values()) / len(results)
 
 
-def table(rows):
-    """Markdown: AUROC x 100 by class, and the means."""
-    lines = ["| method | " + " | ".join(map(str, range(10))) + " | mean | seconds a sample |", "|---" * 13 + "|"]
-    for name, row in rows.items():
-        cells = [f"{100 * row['classes'][str(k)]['auroc']:.1f}" if str(k) in row["classes"] else "" for k in range(10)]
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {100 * row['auroc']:.1f} | {row['seconds_per_sample']:.1e} |")
-    return "\n".join(lines)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=f"{ROOT}/build/release/obverse")
@@ -148,16 +139,14 @@ def main():
             row = rows.setdefault(name, {"method": method, "model": model, "classes": {}, "training_seconds": {}})
             row["classes"][label] = result
             row["training_seconds"][label] = training_seconds(folder)
-            row["kimg"] = MODELS[model][0] * options.share
+            row["kimg"] = 0 if method in ("pixel-neighbours", "oriented") else MODELS[model][0] * options.share  # 0: needs no model
             for key in ("auroc", "auprc", "seconds_per_sample"):
                 row[key] = mean_of(row["classes"], key)
-            results[options.data] = {n: rows[n] for n, *_ in METHODS if n in rows}
+            results[options.data] = {n: rows[n] for n, *_ in METHODS if n in rows}  # in the table's order
             with open(path, "w") as f:
                 json.dump(results, f, indent=1)
                 f.write("\n")
             print(label, name, f"{result['auroc']:.4f}", flush=True)
-    with open(path) as f:
-        print(table(json.load(f)[options.data]))
 
 
 if __name__ == "__main__":

@@ -26,8 +26,7 @@ Detector fit_detector(LatentModel& model, const std::string& method, const Anoma
 /// Scores of x [N, ...].
 AnomalyScores score_samples(const Detector& detector, LatentModel& model, const at::Tensor& x, Rng& rng);
 
-/// One file, safetensors; every check of a file from outside. `model`: the file's path where it differs from what the
-/// detector remembers, else empty.
+/// One safetensors file. Reading throws UserError naming the path when it is no detector or damaged.
 void write_detector(const std::string& path, Detector& detector);
 Detector read_detector(const std::string& path);
 

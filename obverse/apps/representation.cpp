@@ -14,7 +14,7 @@
 namespace obverse {
 namespace {
 
-// f of all of a data set's samples, and of theirs alone whose class the model is told.
+// f of all of a data set's samples, in slices.
 template <class F>
 at::Tensor look(const Dataset& data, const F& f) {
   return by_slices(at::arange(data.size(), at::kLong), [&](const at::Tensor& rows) { return f(data.get(rows)); });
@@ -49,6 +49,9 @@ std::vector<Representation> model_representations(const LoadedModel& loaded, con
                                                   const Dataset& train, const Dataset& test, uint64_t seed) {
   LatentModel& model = *loaded.model;
   if (!model.can_encode()) fail("{}: has no encoder to probe: train one for it (game.kind = \"encoder\")", model.name);
+  if (model.classes() > 0)
+    fail("{}: its encoder is told the class: labels read off its codes would say nothing; probe an unconditional model",
+         model.name);
   if (train.domain.kind != loaded.domain.kind || train.domain.shape != loaded.domain.shape)
     fail("{}: {}, {} is of {}: use data of that kind", train.name, train.domain.text(), model.name,
          loaded.domain.text());
@@ -57,8 +60,7 @@ std::vector<Representation> model_representations(const LoadedModel& loaded, con
     all.push_back({name + " of " + label, look(train, view), look(test, view)});
   };
   const auto add_encoder = [&](const std::string& prefix, LatentModel& m) {
-    add(prefix + "codes",
-        [&](const Batch& b) { return m.encode(b.x, m.classes() > 0 ? b.y : at::Tensor()).flatten(1); });
+    add(prefix + "codes", [&](const Batch& b) { return m.encode(b.x, {}).flatten(1); });
     if (m.has_encoder_features())
       add(prefix + "hidden features", [&](const Batch& b) { return m.encoder_features(b.x).flatten(1); });
   };

@@ -19,7 +19,7 @@ std::vector<Representation> plain_representations(const Dataset& train, const Da
 
 /// Of one model: inferred codes and the encoder's hidden features, the same of the untrained encoder, and the features
 /// of a discriminator of samples where the model has one beside its encoder. label: how the model is called. Throws
-/// UserError when the model cannot encode or the data are of another domain.
+/// UserError when the model cannot encode or is conditional, or the data are of another domain.
 std::vector<Representation> model_representations(const LoadedModel& loaded, const std::string& label,
                                                   const Dataset& train, const Dataset& test, uint64_t seed);
 

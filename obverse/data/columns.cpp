@@ -164,13 +164,15 @@ class Encoder {
     TableColumn column;
     column.name = name;
     column.missing = missing;
-    if (numbers && !contains(options_.categorical, name))
+    if (numbers && !contains(options_.categorical, name)) {
       learn_scale(at, column);
-    else if (values.size() > kMostCategories)
+    } else if (values.size() > kMostCategories) {
       reading_.problems.push_back(
           fmt::format("column {} has {} different texts: leave it out by data.drop", name, values.size()));
-    else
+      return;
+    } else {
       column.categories.assign(values.begin(), values.end());
+    }
     columns.push_back(column);
   }
 

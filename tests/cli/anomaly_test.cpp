@@ -99,8 +99,12 @@ TEST_F(AnomalyCommand, FindsScratchedPicturesOfAFolderAndReportsThem) {
   EXPECT_THAT(slurp(file("s/scores.csv")), HasSubstr("\n0,0.png,,"));
 
   // Defects alone: scores, but no AUROC.
-  const Json defects = Json::parse(run({"anomaly", "score", out, file("bars"), "--normal-classes", "scratch", "--count",
-                                        "5", "--out", file("s"), "--json"}));
+  for (const char* kind : {"train/good", "test/scratch"}) {
+    std::filesystem::create_directories(file("only") + "/" + kind);
+    std::filesystem::copy(file("bars") + "/" + kind, file("only") + "/" + kind);
+  }
+  const Json defects = Json::parse(run({"anomaly", "score", out, file("only"), "--out", file("s"), "--json"}));
+  EXPECT_EQ(defects["detection"]["normals"], 0);
   EXPECT_TRUE(defects["detection"]["auroc"].is_null());
   EXPECT_THAT(err_, HasSubstr("AUROC and AUPRC need both kinds"));
   expect_refused({"anomaly", "score", out, file("bars"), "--normal-classes", "fine"}, "unknown class 'fine'");

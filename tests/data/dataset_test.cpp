@@ -80,7 +80,7 @@ TEST(LoadDataset, KnowsItsNamesAndSplits) {
   EXPECT_THAT(refusal([] { load_dataset(named("fasion-mnist"), "train"); }),
               HasSubstr("did you mean 'fashion-mnist'?"));
   EXPECT_EQ(refusal([] { load_dataset(named("ring"), "validation"); }),
-            "unknown split 'validation': use train or test");
+            "unknown split 'validation': use train, test or held-out");
   EXPECT_EQ(refusal([] { load_dataset(named("./nowhere"), "train"); }), "./nowhere: no such file or folder");
   EXPECT_THAT(refusal([] { load_dataset(named("./here", "/there"), "train"); }),
               HasSubstr("data.path is for data sets known by name"));
