@@ -13,6 +13,8 @@ void setup_likelihood(CLI::App& app);
 void setup_features(CLI::App& app);
 void setup_invert(CLI::App& app);
 void setup_posterior(CLI::App& app);
+void setup_compress(CLI::App& app);
+void setup_decompress(CLI::App& app);
 void setup_report(CLI::App& app);
 void setup_list(CLI::App& app);
 void setup_completion(CLI::App& app);
@@ -31,6 +33,8 @@ const std::vector<Command>& command_table() {
       {"features", "train the small classifiers that metrics use", setup_features},
       {"invert", "find the latent codes of images", setup_invert},
       {"posterior", "draw the many latent codes that may have given an image", setup_posterior},
+      {"compress", "make images into few bytes, by a model's probabilities or its codes", setup_compress},
+      {"decompress", "get back the images that compress took", setup_decompress},
       {"report", "write a run's report, one HTML file", setup_report},
       {"list", "show what is known by name: losses, models, metrics, ...", setup_list},
       {"completion", "print completions for bash", setup_completion},

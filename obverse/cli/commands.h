@@ -16,7 +16,8 @@ struct Command {
   void (*setup)(CLI::App& app);
 };
 
-/// data, explain, train, sample, translate, eval, compare, likelihood, features, invert, posterior, report, list,
+/// data, explain, train, sample, translate, eval, compare, likelihood, features, invert, posterior, compress,
+/// decompress, report, list,
 /// completion: one file each, `cli/<name>.cpp`.
 const std::vector<Command>& command_table();
 
