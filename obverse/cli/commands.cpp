@@ -16,6 +16,8 @@ void setup_posterior(CLI::App& app);
 void setup_edit(CLI::App& app);
 void setup_anomaly(CLI::App& app);
 void setup_probe(CLI::App& app);
+void setup_compress(CLI::App& app);
+void setup_decompress(CLI::App& app);
 void setup_report(CLI::App& app);
 void setup_list(CLI::App& app);
 void setup_completion(CLI::App& app);
@@ -37,6 +39,8 @@ const std::vector<Command>& command_table() {
       {"edit", "move, mix and join codes: find directions, apply them, interpolate, do arithmetic", setup_edit},
       {"anomaly", "tell what is normal from what is not: fit, score, report", setup_anomaly},
       {"probe", "see what labels and factors can be read off inferred codes", setup_probe},
+      {"compress", "make images into few bytes, by a model's probabilities or its codes", setup_compress},
+      {"decompress", "get back the images that compress took", setup_decompress},
       {"report", "write a run's report, one HTML file", setup_report},
       {"list", "show what is known by name: losses, models, metrics, ...", setup_list},
       {"completion", "print completions for bash", setup_completion},

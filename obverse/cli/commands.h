@@ -17,7 +17,7 @@ struct Command {
 };
 
 /// data, explain, train, sample, translate, eval, compare, likelihood, features, invert, posterior, edit, anomaly, probe,
-/// report, list, completion: one file each, `cli/<name>.cpp`.
+/// compress, decompress, report, list, completion: one file each, `cli/<name>.cpp`.
 const std::vector<Command>& command_table();
 
 }  // namespace obverse

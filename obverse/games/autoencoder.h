@@ -19,6 +19,8 @@ struct AutoencoderOptions : Options, GeneratorSource {
 };
 
 /// A generator and an encoder with fresh weights. stochastic: the encoder gives means and standard deviations.
-Networks build_autoencoder(const AutoencoderOptions& options, const Domain& domain, uint64_t seed, bool stochastic);
+/// outputs: of the generator for each channel of an image.
+Networks build_autoencoder(const AutoencoderOptions& options, const Domain& domain, uint64_t seed, bool stochastic,
+                           int64_t outputs = 1);
 
 }  // namespace obverse

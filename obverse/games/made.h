@@ -29,6 +29,7 @@ class MadeModel : public LatentModel {
   bool can_encode() const override { return true; }
   bool invertible() const override { return true; }
   at::Tensor encode(const at::Tensor& x, const at::Tensor& y) override;
+  CodingNetworks coding_networks() const override { return {made_->dense_layers(), {}, "bernoulli", 0}; }
   Likelihood likelihood() const override { return Likelihood::exact; }
   at::Tensor log_prob(const at::Tensor& x, const at::Tensor& y, int64_t samples, Rng& rng) override;
 

@@ -14,6 +14,7 @@ void VaeOptions::describe(Fields& f) {
   AutoencoderOptions::describe(f);
   f.table("game", [&] {
     f("likelihood", likelihood, "p(x | z)", names(likelihood_table()));
+    f("components", components, "of each pixel's mixture, for likelihood = \"logistic-mixture\"", {1, 64});
     f("binarise", binarise, "draw pixels on or off with the probability of their brightness, afresh each time");
     f("samples", samples, "codes drawn for each sample", {1, 100000});
     f("importance", importance, "the importance-weighted bound of those samples (IWAE), not the mean of their bounds");
@@ -25,13 +26,23 @@ void VaeOptions::describe(Fields& f) {
   });
 }
 
+int64_t VaeOptions::outputs() const {
+  return find_row(likelihood_table(), "likelihood", likelihood).mixes ? 3 * components : 1;
+}
+
 Observation::Observation(double initial_log_scale) {
   parameter("log_scale", log_scale_, at::full({}, initial_log_scale, at::kFloat));
 }
 
 at::Tensor Decoder::log_prob(const at::Tensor& x, const at::Tensor& z, const at::Tensor& y) const {
-  const at::Tensor output = row->of_logits ? 2 * generator->raw(z, y) : generator->forward(z, y);
+  const at::Tensor output = row->mixes       ? generator->raw(z, y)
+                            : row->of_logits ? 2 * generator->raw(z, y)
+                                             : generator->forward(z, y);
   return row->log_prob(x, output, observation ? observation->log_scale() : at::Tensor(), levels);
+}
+
+at::Tensor Decoder::mean(const at::Tensor& z, const at::Tensor& y, int64_t channels) const {
+  return row->mixes ? logistic_mixture_mean(generator->raw(z, y), channels) : generator->forward(z, y);
 }
 
 at::Tensor log_weights(const Decoder& decoder, const CodeDistribution& q, const at::Tensor& x, const at::Tensor& y,
@@ -62,8 +73,16 @@ at::Tensor VaeModel::log_prob(const at::Tensor& x, const at::Tensor& y, int64_t 
   });
 }
 
+CodingNetworks VaeModel::coding_networks() const {
+  std::optional<DenseLayers> decoder = decoder_.generator->dense_layers(), encoder = networks_.encoder->dense_layers();
+  if (!decoder || !encoder || classes() > 0) return NetworkModel::coding_networks();
+  CodingNetworks parts{*decoder, *encoder, decoder_.row->name, 0};
+  if (decoder_.observation) parts.log_scale = decoder_.observation->log_scale().item<double>();
+  return parts;
+}
+
 Vae::Vae(const VaeOptions& options, const Domain& domain, uint64_t seed)
-    : options_(options), networks_(build_autoencoder(options, domain, seed, true)) {
+    : options_(options), networks_(build_autoencoder(options, domain, seed, true, options.outputs())) {
   decoder_.row = &find_row(likelihood_table(), "likelihood", options.likelihood);
   decoder_.generator = networks_.generator;
   decoder_.levels = domain.levels;

@@ -8,12 +8,14 @@ namespace obverse {
 /// [game], [generator] and [encoder] of a recipe whose game is of kind "vae".
 struct VaeOptions : AutoencoderOptions {
   std::string likelihood = "gaussian";
+  int64_t components = 4;
   bool binarise = false;
   int64_t samples = 1;
   bool importance = false;
   Schedule beta = 1.0;
   double free_bits = 0;
   void describe(Fields& f) override;
+  int64_t outputs() const;  // of the generator for each number of x
 };
 
 /// The learned spread of a decoder's noise: one number.
@@ -35,6 +37,8 @@ struct Decoder {
 
   /// x: [N, ...], z: [N, d], y: [N] or undefined; returns log p(x | z) [N].
   at::Tensor log_prob(const at::Tensor& x, const at::Tensor& z, const at::Tensor& y) const;
+  /// E[x | z], [N, ...] of the domain. channels: of x.
+  at::Tensor mean(const at::Tensor& z, const at::Tensor& y, int64_t channels) const;
 };
 
 /// log p(x | z) + log p(z) - log q(z | x) of `samples` codes from q: [samples, N], nats.
@@ -46,6 +50,10 @@ class VaeModel : public NetworkModel {
  public:
   VaeModel(Networks networks, Decoder decoder, bool binarise)
       : NetworkModel(std::move(networks)), decoder_(std::move(decoder)), binarise_(binarise) {}
+  at::Tensor decode(const at::Tensor& code, const at::Tensor& y) override {
+    return decoder_.mean(code, y, networks_.shape.domain.shape[0]);
+  }
+  CodingNetworks coding_networks() const override;
   bool has_observation() const override { return true; }
   at::Tensor log_observation(const at::Tensor& x, const at::Tensor& code, const at::Tensor& y) override {
     return decoder_.log_prob(x, code, y);

@@ -16,10 +16,20 @@ struct LikelihoodRow {
   bool of_logits = false;
   bool has_scale = true;
   bool images_only = true;
+  bool mixes = false;  // output: [N, 3 K C, H, W], of K components, as logistic_mixture_mean has it
 };
 
-/// gaussian, bernoulli, discretised-logistic.
+/// gaussian, bernoulli, discretised-logistic, logistic-mixture.
 const std::vector<LikelihoodRow>& likelihood_table();
+
+/// What a mixture's components start from: its last layer's outputs are added to these, so that components begin apart
+/// and narrow. Log scales are kept above kMixtureLeastLogScale.
+double mixture_first_mean(int64_t component, int64_t components);
+inline constexpr double kMixtureFirstLogScale = -2, kMixtureLeastLogScale = -7;
+
+/// E[x] of a mixture of logistics, within [-1, 1]: output [N, 3 K C, H, W], for each channel K logits, then K means,
+/// then K log scales; returns [N, C, H, W].
+at::Tensor logistic_mixture_mean(const at::Tensor& output, int64_t channels);
 
 /// Gaussian noise of standard deviation exp(log_scale) on every number: x, mean [N, ...]; returns [N], nats.
 at::Tensor gaussian_log_prob(const at::Tensor& x, const at::Tensor& mean, const at::Tensor& log_scale);

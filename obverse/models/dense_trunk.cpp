@@ -54,6 +54,7 @@ DenseTrunk::DenseTrunk(const DenseOptions& options, int64_t inputs, Rng& rng)
     widest_ = std::max(widest_, width);
   }
   outputs_ = inputs;
+  spectral_norm_ = options.spectral_norm;
   if (!mixes_samples_ && !options.spectral_norm) dense_ = activation_.negative_slope;
 }
 
@@ -73,6 +74,16 @@ std::optional<DenseStack> DenseTrunk::with(const Linear& last) const {
   stack.weights.push_back(last.weight());
   stack.biases.push_back(last.bias());
   return stack;
+}
+
+std::optional<DenseLayers> DenseTrunk::numbers_with(const Linear& last) const {
+  if (mixes_samples_ || spectral_norm_ || frequencies_) return {};
+  DenseLayers result;
+  for (const auto& layer : layers_) result.weights.push_back(layer->weight()), result.biases.push_back(layer->bias());
+  result.weights.push_back(last.weight());
+  result.biases.push_back(last.bias());
+  result.activation = activation_.name;
+  return result;
 }
 
 at::Tensor DenseTrunk::forward(at::Tensor x) {

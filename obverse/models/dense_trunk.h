@@ -7,6 +7,7 @@
 #include "obverse/layers/dense_stack.h"
 #include "obverse/layers/fourier_features.h"
 #include "obverse/layers/linear.h"
+#include "obverse/models/dense_layers.h"
 #include "obverse/recipe/fields.h"
 
 namespace obverse {
@@ -40,11 +41,13 @@ class DenseTrunk : public Module {
   /// These layers and `last` as one operation in float32, where they are nothing but dense layers and small: there
   /// bfloat16 saves nothing.
   std::optional<DenseStack> with(const Linear& last) const;
+  /// These layers and `last` as their numbers, where they are nothing but dense layers.
+  std::optional<DenseLayers> numbers_with(const Linear& last) const;
 
  private:
   Activation activation_;
   std::optional<double> dense_;  // the activation's negative slope, where the trunk is nothing but dense layers
-  bool mixes_samples_ = false;
+  bool mixes_samples_ = false, spectral_norm_ = false;
   int64_t outputs_ = 0, widest_ = 0;
   std::shared_ptr<FourierFeatures> frequencies_;
   std::vector<std::shared_ptr<Linear>> layers_;

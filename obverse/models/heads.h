@@ -42,6 +42,8 @@ class CodeHead : public Module {
  public:
   CodeHead(int64_t features, int64_t z_dim, int64_t classes, Rng& rng, const LayerOptions& options = {});
   at::Tensor forward(const at::Tensor& h, const at::Tensor& y);  // [N, F], [N] -> [N, z_dim] float32
+  bool is_linear() const { return !offset_; }                    // and nothing else
+  const Linear& linear() const { return *linear_; }
 
  private:
   std::shared_ptr<Linear> linear_;
@@ -53,6 +55,7 @@ class LabelledCode : public Module {
  public:
   LabelledCode(int64_t z_dim, int64_t classes, int64_t width, Rng& rng);
   int64_t size() const { return size_; }
+  bool labelled() const { return embedding_ != nullptr; }
   at::Tensor forward(const at::Tensor& z, const at::Tensor& y);  // [N, z_dim], [N] -> [N, size]
 
  private:

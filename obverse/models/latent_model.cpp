@@ -47,6 +47,14 @@ at::Tensor LatentModel::log_prob(const at::Tensor&, const at::Tensor&, int64_t, 
   fail("{}: the model cannot say how probable data are: a VAE or a flow can", name);
 }
 
+CodingNetworks LatentModel::coding_networks() const {
+  fail(
+      "{}: lossless coding computes in integers, which it can for an unconditional VAE of dense layers (kind = "
+      "\"mlp\", "
+      "no batch norm, spectral norm or frequencies) and for MADE: train one, recipes/vae-mnist-bits.toml for instance",
+      name);
+}
+
 at::Tensor latents_for_seeds(const LatentModel& model, const std::vector<uint64_t>& seeds, double trunc) {
   const LatentSpace space = model.spaces().at(0);
   std::vector<at::Tensor> codes;

@@ -8,6 +8,7 @@
 
 #include "obverse/data/dataset.h"
 #include "obverse/models/code_distribution.h"
+#include "obverse/models/dense_layers.h"
 #include "obverse/models/prior.h"
 
 namespace obverse {
@@ -78,6 +79,9 @@ class LatentModel {
   /// log p(x) in nats, of samples of the domain as probabilities of their levels (a density for points): [N]. Exact, or
   /// a lower bound from `samples` draws each: of codes (IWAE; 1: ELBO) or of dequantisation noise.
   virtual at::Tensor log_prob(const at::Tensor& x, const at::Tensor& y, int64_t samples, Rng& rng);
+
+  /// The networks that say how probable an image's pixels are, where they are dense: for lossless coding.
+  virtual CodingNetworks coding_networks() const;
 
   virtual bool has_features() const { return false; }
   /// Penultimate features of the discriminator [N, F], differentiable in x.

@@ -19,9 +19,9 @@ MaskedLinear::MaskedLinear(at::Tensor mask, const Init& init, Rng& rng) : mask_(
   parameter("bias", bias_, at::zeros({mask_.size(0)}));
 }
 
-at::Tensor MaskedLinear::forward(const at::Tensor& x) {
-  return at::linear(x, weight_ * mask_.to(weight_.scalar_type()), bias_);
-}
+at::Tensor MaskedLinear::forward(const at::Tensor& x) { return at::linear(x, weight(), bias_); }
+
+at::Tensor MaskedLinear::weight() const { return weight_ * mask_.to(weight_.scalar_type()); }
 
 Made::Made(int64_t numbers, int64_t outputs, const MadeOptions& options, bool reversed, Rng& rng)
     : numbers_(numbers),
@@ -38,6 +38,13 @@ Made::Made(int64_t numbers, int64_t outputs, const MadeOptions& options, bool re
   }
   const at::Tensor mask = (order.unsqueeze(1) > degrees.unsqueeze(0)).to(at::kFloat).repeat({outputs, 1});
   layers_.push_back(child("out", std::make_shared<MaskedLinear>(mask, Init::zero(), rng)));
+}
+
+DenseLayers Made::dense_layers() const {
+  DenseLayers result;
+  for (const auto& layer : layers_) result.weights.push_back(layer->weight()), result.biases.push_back(layer->bias());
+  result.activation = activation_.name;
+  return result;
 }
 
 at::Tensor Made::forward(const at::Tensor& x) {

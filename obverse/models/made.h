@@ -3,6 +3,7 @@
 #include "obverse/layers/activation.h"
 #include "obverse/layers/init.h"
 #include "obverse/layers/module.h"
+#include "obverse/models/dense_layers.h"
 #include "obverse/recipe/fields.h"
 
 namespace obverse {
@@ -18,7 +19,9 @@ class MaskedLinear : public Module {
  public:
   /// mask: [outputs, inputs] of 0 and 1.
   MaskedLinear(at::Tensor mask, const Init& init, Rng& rng);
-  at::Tensor forward(const at::Tensor& x);  // [N, inputs] -> [N, outputs]
+  at::Tensor forward(const at::Tensor& x);          // [N, inputs] -> [N, outputs]
+  at::Tensor weight() const;                        // as it acts: 0 where it is held
+  const at::Tensor& bias() const { return bias_; }  // [outputs]
 
  private:
   at::Tensor mask_, weight_, bias_;
@@ -31,6 +34,7 @@ class Made : public Module {
   /// outputs: for each number. reversed: the last number comes first. The last layer starts at 0.
   Made(int64_t numbers, int64_t outputs, const MadeOptions& options, bool reversed, Rng& rng);
   at::Tensor forward(const at::Tensor& x);  // [N, D] -> [N, outputs, D]
+  DenseLayers dense_layers() const;
 
  private:
   int64_t numbers_, outputs_;

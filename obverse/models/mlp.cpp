@@ -60,6 +60,10 @@ class MlpGenerator : public Generator {
   }
   bool ends_in_tanh() const override { return domain_.kind == Domain::Kind::image; }
   std::vector<at::Tensor> code_weights() const override { return trunk_->first_weights(); }
+  std::optional<DenseLayers> dense_layers() const override {
+    if (domain_.kind != Domain::Kind::image || code_->labelled()) return {};
+    return trunk_->numbers_with(*out_);
+  }
   at::Tensor raw(const at::Tensor& z, const at::Tensor& y) override {
     const at::Tensor code = code_->forward(z, y);
     const std::optional<DenseStack> stack = trunk_->with(*out_);
@@ -123,6 +127,12 @@ class MlpEncoder : public Encoder {
   }
   at::Tensor features(const at::Tensor& x) override { return full_precision(trunk_->forward(options_.scaled(x))); }
   at::Tensor head(const at::Tensor& h, const at::Tensor& y) override { return head_->forward(h, y); }
+  std::optional<DenseLayers> dense_layers() const override {
+    if (!head_->is_linear()) return {};
+    std::optional<DenseLayers> layers = trunk_->numbers_with(head_->linear());
+    if (layers) layers->offset = options_.offset, layers->scale = options_.scale;
+    return layers;
+  }
 
  private:
   MlpOptions options_;

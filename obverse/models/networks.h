@@ -7,6 +7,7 @@
 
 #include "obverse/data/dataset.h"
 #include "obverse/layers/module.h"
+#include "obverse/models/dense_layers.h"
 #include "obverse/recipe/fields.h"
 
 namespace obverse {
@@ -43,6 +44,8 @@ class Generator : public Module {
   /// Where noise of the passes that follow comes from; null: from nowhere, it stands still. For networks with noise of
   /// their own.
   virtual void draw_noise_from(Rng*) {}
+  /// Its layers up to `raw`, where it is nothing but dense ones and unconditional.
+  virtual std::optional<DenseLayers> dense_layers() const { return {}; }
   /// Data as fine as the generator now makes them: what its discriminator is to compare with. x: [N, ...].
   virtual at::Tensor as_fine(const at::Tensor& x) const { return x; }
 };
@@ -91,6 +94,8 @@ class Encoder : public Module {
   /// features, y: [N] or undefined; returns codes [N, z_dim] float32.
   virtual at::Tensor head(const at::Tensor& features, const at::Tensor& y) = 0;
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) { return head(features(x), y); }
+  /// Its layers, where it is nothing but dense ones and unconditional.
+  virtual std::optional<DenseLayers> dense_layers() const { return {}; }
 };
 
 /// Judges pairs of a sample and a code: D(x, z) of BiGAN and ALI.

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "obverse/core/rng.h"
 #include "obverse/core/table.h"
 #include "tests/finite_differences.h"
 
@@ -56,9 +57,41 @@ TEST(Likelihoods, DiscretisedLogisticIsFiniteInFloat32FarFromTheMean) {
   EXPECT_TRUE(at::isfinite(value).all().item<bool>());
 }
 
+// Levels -1, 0, 1 and two components, weights 1/4 and 3/4, means -1 + 0.5 and 1 - 0.5, both of scale 0.25. The first
+// gives 0.5, 0.482014, 0.017986 (above, mirrored), the second 0.017986, 0.482014, 0.5.
+TEST(Likelihoods, LogisticMixtureByHand) {
+  const double log_scale = std::log(0.25) - kMixtureFirstLogScale;
+  const at::Tensor output =
+      at::tensor({0.0, std::log(3.0), 0.5, -0.5, log_scale, log_scale}, at::kDouble).view({1, 6, 1, 1});
+  const double expected[] = {0.25 * 0.5 + 0.75 * 0.017986, 0.482014, 0.25 * 0.017986 + 0.75 * 0.5};
+  for (int i = 0; i < 3; ++i) {
+    const at::Tensor x = at::full({1, 1, 1, 1}, i - 1.0, at::kDouble);
+    EXPECT_NEAR(std::exp(row("logistic-mixture").log_prob(x, output, {}, 3).item<double>()), expected[i], 1e-6);
+  }
+  EXPECT_NEAR(logistic_mixture_mean(output, 1).item<double>(), 0.25 * -0.5 + 0.75 * 0.5, 1e-12);
+}
+
+TEST(Likelihoods, LogisticMixtureSumsToOneOverAllLevels) {
+  Rng rng(5);
+  const at::Tensor output = 3 * rng.normal({1, 12, 1, 1}).to(at::kDouble);
+  const at::Tensor x = (at::arange(256, at::kDouble) / 127.5 - 1).view({256, 1, 1, 1});
+  const at::Tensor value = row("logistic-mixture").log_prob(x, output.expand({256, -1, -1, -1}), {}, 256);
+  EXPECT_NEAR(value.exp().sum().item<double>(), 1, 1e-9);
+}
+
+TEST(Likelihoods, LogisticMixtureHasTwoChannelsMixedEachOnItsOwn) {
+  Rng rng(6);
+  const at::Tensor output = rng.normal({3, 18, 2, 2}).to(at::kDouble), x = rng.uniform({3, 2, 2, 2}).to(at::kDouble);
+  const auto part = [&](int64_t c) {
+    return row("logistic-mixture").log_prob(x.slice(1, c, c + 1), output.slice(1, 9 * c, 9 * c + 9), {}, 256);
+  };
+  EXPECT_TRUE(at::allclose(row("logistic-mixture").log_prob(x, output, {}, 256), part(0) + part(1)));
+}
+
 TEST(Likelihoods, DerivativesAgreeWithFiniteDifferences) {
-  const at::Tensor x = numbers({-1, -0.2, 0.4, 1}), output = numbers({-0.7, 0.1, 0.3, 0.6});
   for (const LikelihoodRow& each : likelihood_table()) {
+    at::Tensor x = numbers({-1, -0.2, 0.4, 1}), output = numbers({-0.7, 0.1, 0.3, 0.6});
+    if (each.mixes) x = x.slice(1, 0, 2).view({1, 1, 1, 2}), output = output.repeat({1, 3}).view({1, 6, 1, 2});
     SCOPED_TRACE(each.name);
     expect_derivative([&](const at::Tensor& o) { return each.log_prob(x, o, scalar(-0.5), 256); }, output);
     if (each.has_scale)
