@@ -56,8 +56,8 @@ std::string draw_histogram(const Application& a) {
               false};
   for (const auto& [key, name, colour] : {std::tuple{"held_out", "normal, held out", "c2"},
                                           {"scored", "scored", "c1"},
-                                          {"normal", "normal", "real"},
-                                          {"anomalous", "anomalous", "fake"}}) {
+                                          {"normal", "normal", "c1"},
+                                          {"anomalous", "anomalous", "c0"}}) {
     const std::vector<double> share = numbers(h.contains(key) ? h[key] : nlohmann::json());
     if (share.empty()) continue;
     Series series{name, colour, {}, share, {}, {}};
@@ -80,7 +80,9 @@ std::string draw_anomalies(const RunRecord& run) {
     pictures += fmt::format("<h3>{}</h3>{}", escape(text_of(a.summary, "method")), draw_histogram(a));
     for (const auto& [name, picture] : a.pictures) {
       const bool strangest = name == "strangest.png";
-      const std::string caption = strangest ? "The highest scores, and where they look strange" : "The lowest scores";
+      const std::string caption =
+          strangest ? "The highest scores; below them, where the score has a place, red where they look strange"
+                    : "The lowest scores";
       pictures += show_picture(picture, {caption, caption, 1132});
     }
   }

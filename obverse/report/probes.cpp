@@ -41,7 +41,7 @@ std::string draw_table(const json& probes) {
 std::string draw_few(const json& probes) {
   Chart chart{"Few labels",
               "share of test labels right",
-              "labels known, powers of ten",
+              "log10 labels",
               "A linear probe; the band is one standard deviation over draws of the labels.",
               {},
               {},
