@@ -67,6 +67,24 @@ class RunFixture : public ::testing::Test {
       for (const char* picture : {"originals.png", "reconstructions.png", "errors.png"})
         write_grid(folder + "/" + picture, 2, 8);
     }
+    write_applications();
+  }
+
+  /// What applications leave in a run's folder.
+  void write_applications() const {
+    write("anomaly-elbo/summary.json",
+          R"({"method": "elbo", "data": "rings", "samples": 90, "alarms": 7, "threshold_": 2.5,)"
+          R"( "detection": {"auroc": {"value": 0.875, "low": 0.85, "high": 0.9}}, "seconds_per_sample": 0.01,)"
+          R"( "histogram": {"low": 0, "high": 4, "held_out": [0.75, 0.25], "normal": [0.5, 0.5]}})");
+    write_grid("anomaly-elbo/strangest.png", 2, 8);
+    write("probe/summary.json",
+          R"({"data": "rings", "probes": [{"name": "pixels", "width": 16, "nearest": {"value": 0.625},)"
+          R"( "few": [{"labels": 10, "mean": 0.5, "std": 0.1}, {"labels": 100, "mean": 0.6, "std": 0.05}]}]})");
+    write_grid("probe/map-pca.png", 2, 8);
+    write("edit-sefa/summary.json",
+          R"({"kind": "sefa", "directions": [{"direction": "sefa0", "target": "coat", "gain": 0.125, "kept": 0.75,)"
+          R"( "others": null}]})");
+    write_grid("edit-sefa/overview.png", 2, 7);
   }
 
   void write_figures(int kimg) const {
