@@ -18,7 +18,7 @@ import sys
 DOCS = os.path.dirname(os.path.abspath(__file__))
 RESULTS = f"{DOCS}/results"
 PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
-         f"{DOCS}/metrics.md": f"{DOCS}/metrics.in.md", f"{DOCS}/anomaly.md": f"{DOCS}/anomaly.in.md", f"{DOCS}/../studies/flagship.md": f"{DOCS}/../studies/flagship.in.md"}
+         f"{DOCS}/metrics.md": f"{DOCS}/metrics.in.md", f"{DOCS}/transfer.md": f"{DOCS}/transfer.in.md", f"{DOCS}/anomaly.md": f"{DOCS}/anomaly.in.md", f"{DOCS}/../studies/flagship.md": f"{DOCS}/../studies/flagship.in.md"}
 
 
 def last_line(path):
@@ -266,7 +266,26 @@ def flagship_verdicts(rows, shown):
     return lines
 
 
-TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
+def transfer_table(results):
+    """Of docs/results/transfer.json: the mean FID over seeds, its least and its most, along the run."""
+    lines = []
+    for pair, result in results.items():
+        shown = [kimg for kimg, _ in next(iter(result["runs"].values()))]
+        picked = sorted({0, len(shown) // 2, len(shown) - 1})
+        lines += [f"| {pair.replace('-', ' ')} | images | seeds | " + " | ".join(f"{shown[i]:.0f} kimg" for i in picked) + " |",
+                  "|---|---|---|" + "---|" * len(picked)]
+        for count in ("100", "1000", "all"):
+            for mode, name in (("scratch", "from scratch"), ("transfer", "transferred"), ("freeze", "transferred, D's first layer frozen")):
+                curves = [curve for key, curve in result["runs"].items() if key.startswith(f"{mode}-{count}-")]
+                if curves:
+                    cells = [[curve[i][1] for curve in curves] for i in picked]
+                    lines.append(f"| {name} | {count} | {len(curves)} | " +
+                                 " | ".join(f"{statistics.mean(c):.1f} ({min(c):.1f} to {max(c):.1f})" for c in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+TABLES = {"transfer_table": transfer_table, "table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
           "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table, "anomaly_table": anomaly_table, "choice_line": choice_line,
           "flagship_table": flagship_table}
 
