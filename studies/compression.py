@@ -204,7 +204,7 @@ def lossy(options):
 def at_size(points, n, key):
     """Between the points on either side of n bytes, straight; None outside."""
     p = sorted((q["bytes"], q[key]) for q in points)
-    if n < p[0][0] or n > p[-1][0]:
+    if n < 0.98 * p[0][0] or n > 1.02 * p[-1][0]:  # files are a little smaller than they may be
         return None
     return float(np.interp(n, *zip(*p)))
 
