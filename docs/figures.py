@@ -18,7 +18,8 @@ import sys
 DOCS = os.path.dirname(os.path.abspath(__file__))
 RESULTS = f"{DOCS}/results"
 PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
-         f"{DOCS}/metrics.md": f"{DOCS}/metrics.in.md", f"{DOCS}/transfer.md": f"{DOCS}/transfer.in.md", f"{DOCS}/anomaly.md": f"{DOCS}/anomaly.in.md", f"{DOCS}/../studies/flagship.md": f"{DOCS}/../studies/flagship.in.md"}
+         **{f"{DOCS}/{page}.md": f"{DOCS}/{page}.in.md" for page in ("metrics", "transfer", "anomaly", "compression")},
+         f"{DOCS}/../studies/flagship.md": f"{DOCS}/../studies/flagship.in.md"}
 
 
 def last_line(path):
@@ -285,9 +286,46 @@ def transfer_table(results):
     return "\n".join(lines)
 
 
-TABLES = {"transfer_table": transfer_table, "table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
-          "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table, "anomaly_table": anomaly_table, "choice_line": choice_line,
-          "flagship_table": flagship_table}
+def lossless_table(results):
+    """Of docs/results/compression.json: bits a number (pixel) of the test images."""
+    sets = results["lossless"]
+    lines = ["| | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
+    row = lambda name, value: lines.append(f"| {name} | " + " | ".join(value(r) for r in sets.values()) + " |")
+    row("**obverse, the whole file**", lambda r: f"**{r['ours']['bits_per_dim']:.4f}**")
+    row("the model's own bound (negative ELBO)", lambda r: f"{r['ours']['model_bits_per_dim']:.4f}")
+    row("above it", lambda r: f"{100 * (r['ours']['bits_per_dim'] / r['ours']['model_bits_per_dim'] - 1):.2f} %")
+    for name in next(iter(sets.values()))["bits_per_dim"]:
+        row(name, lambda r: f"{r['bits_per_dim'][name]:.3f}")
+    row("milliseconds an image, there and back", lambda r: f"{1000 * r['ours']['seconds'] / r['images']:.1f}, {1000 * r['decode_seconds'] / r['images']:.1f}")
+    return "\n".join(lines)
+
+
+def lossy_table(results, key, form):
+    """Of docs/results/compression.json: a figure at the same bytes, straight between the points on either side; the best one bold."""
+    sizes, curves = [10, 15, 20, 30, 50, 75, 100, 150, 200], results["lossy"]["curves"]
+
+    def at(points, n):
+        points = sorted((p["bytes"], p[key]) for p in points)
+        if n < 0.98 * points[0][0] or n > 1.02 * points[-1][0]:
+            return None
+        for (b, v), (c, w) in zip(points, points[1:]):
+            if n <= c:
+                return v + (w - v) * max(0, n - b) / (c - b)
+        return points[-1][1]
+    values = {name: [at(points, n) for n in sizes] for name, points in curves.items()}
+    best = [(min if key == "feature_distance" else max)(v[i] for v in values.values() if v[i] is not None) for i in range(len(sizes))]
+    lines = ["| bytes an image | " + " | ".join(map(str, sizes)) + " |", "|---" * (len(sizes) + 1) + "|"]
+    for name, row in values.items():
+        cells = ["-" if v is None else f"**{format(v, form)}**" if v == b else format(v, form) for v, b in zip(row, best)]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
+          "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
+          "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "transfer_table": transfer_table,
+          "lossless_table": lossless_table, "lossy_psnr": lambda r: lossy_table(r, "psnr", ".2f"),
+          "lossy_ssim": lambda r: lossy_table(r, "ssim", ".3f"), "lossy_features": lambda r: lossy_table(r, "feature_distance", ".4f")}
 
 
 def load_results():

@@ -7,7 +7,7 @@ usage: studies/compression.py lossless NAME RUN [--count 10000]   a VAE or MADE 
 Options: --program build/release/obverse, --data FOLDER of IDX files, --refine STEPS. Needs NumPy, SciPy, Pillow with WebP, PyTorch for the
 classifier's features, zstd and xz. What is counted: of JPEG the scan's bytes alone, of WebP the frame's without its start code and size, of PCA
 and DCT the ideal length of a range coder that knows each coefficient's distribution over the training images; no checksum, no header. Of ours the
-code and its checksum of 2 bytes.
+code, its length of 1 or 2 bytes and its checksum of 2.
 """
 import argparse
 import gzip
@@ -28,6 +28,7 @@ from scipy.ndimage import gaussian_filter
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULT = f"{ROOT}/docs/results/compression.json"
 SIZES = [10, 15, 20, 30, 50, 75, 100, 150, 200]
+SHOWN, SHOWN_IMAGES = [10, 20, 50, 100, 200], 16
 
 
 def idx(path):
@@ -103,13 +104,13 @@ def classifier(options):
         sys.exit("no classifier of Fashion-MNIST is kept: obverse features train fashion-mnist")
     with open(listed[0]["path"], "rb") as f:
         header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
-        content = f.read()
+        content = bytearray(f.read())
     w = {k: torch.from_numpy(np.frombuffer(content[v["data_offsets"][0]:v["data_offsets"][1]], np.float32).reshape(v["shape"]).copy())
          for k, v in header.items() if k != "__metadata__"}
 
     def features(images):
         with torch.no_grad():
-            h, i = torch.from_numpy(images.reshape(-1, 1, 28, 28)).float() / 127.5 - 1, 0
+            h, i = torch.from_numpy(images.reshape(-1, 1, 28, 28).astype(np.float32)) / 127.5 - 1, 0
             while f"conv{i}.weight" in w:
                 h = torch.relu(torch.max_pool2d(torch.conv2d(h, w[f"conv{i}.weight"], w[f"conv{i}.bias"], padding=1), 2, 2, 0, ceil_mode=True))
                 i += 1
@@ -157,7 +158,7 @@ def by_transform(train, test, forward, inverse, features):
     """Uniform quantisation, magnitudes rounded down below two thirds; each coefficient's own distribution over the training images."""
     a, b = forward(train), forward(test)
     points = []
-    for step in np.geomspace(1200, 24, 16):
+    for step in np.geomspace(1400, 14, 14):
         quantise = lambda c: np.sign(c) * np.floor(np.abs(c) / step + 1 / 3)
         qa, qb = quantise(a), quantise(b)
         bits = np.zeros(len(test))
@@ -181,26 +182,29 @@ def lossy(options):
                                                lambda c: idctn(c.reshape(-1, 28, 28), axes=(1, 2), norm="ortho") + 128, features),
               "JPEG": by_pillow(x, "JPEG", [1, 2, 4, 6, 10, 15, 20, 25, 30, 40, 50], jpeg_scan, "L", features),
               "WebP": by_pillow(x, "WEBP", [0, 1, 3, 6, 10, 15, 20, 30, 40, 50, 60, 70, 80], webp_frame, "RGB", features)}
+    rows = [x[:SHOWN_IMAGES]]
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/images.obv"
         for label, words in (("ours", []), *([(f"ours, refined by {options.refine} steps", ["--refine", str(options.refine)])] if options.refine else [])):
-            summary = obverse(options, "compress", options.run, "--lossy", "--bytes", str(SIZES[-1]), "--count", str(options.count), "--out", file, *words)
             curves[label] = []
             for n in SIZES:
-                y, back = decoded(options, options.run, file, "--bytes", str(n))
-                curves[label].append({"bytes": n, **judge(x, y[:, 0].astype(np.float64), features)})
-                if not words:
-                    np.save(f"{tempfile.gettempdir()}/compression-{n}.npy", y[:16, 0])
-            curves[label][-1].update({"encode_seconds": summary["seconds"], "decode_seconds": back["seconds"]})
+                summary = obverse(options, "compress", options.run, "--lossy", "--bytes", str(n), "--count", str(options.count), "--out", file, *words)
+                y, back = decoded(options, options.run, file)
+                curves[label].append({"bytes": (summary["bytes"] - 40) / len(x), **judge(x, y[:, 0].astype(np.float64), features),
+                                      "encode_seconds": summary["seconds"], "decode_seconds": back["seconds"]})
+                if not words and n in SHOWN:
+                    rows.append(y[:SHOWN_IMAGES, 0])
     merge({"lossy": {"images": len(x), "classifier": which["hash"], "classifier_accuracy": which["test_accuracy"], "curves": curves}})
     draw()
+    sheet = np.concatenate([np.concatenate(list(row), 1) for row in rows])
+    Image.fromarray(sheet).resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.NEAREST).save(f"{ROOT}/docs/images/compression.png")
     show(curves)
 
 
 def at_size(points, n, key):
     """Between the points on either side of n bytes, straight; None outside."""
     p = sorted((q["bytes"], q[key]) for q in points)
-    if n < p[0][0] or n > p[-1][0]:
+    if n < 0.98 * p[0][0] or n > 1.02 * p[-1][0]:  # files are a little smaller than they may be
         return None
     return float(np.interp(n, *zip(*p)))
 

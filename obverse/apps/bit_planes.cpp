@@ -17,6 +17,7 @@ BitShare as_share(double ones, double all, double expected) {
 
 // Lets every decision pass, and nothing end.
 struct Passer {
+  void mark() {}
   bool code(bool bit, BitShare) { return bit; }
   static bool ended() { return false; }
 };
@@ -24,8 +25,20 @@ struct Passer {
 struct Writer {
   BitEncoder& bits;
   size_t enough;
+  std::vector<uint32_t>& settled;
+  int64_t visited = 0;
+  void mark() {
+    if (visited++ % BitPlanes::kMark == 0) settled.push_back(static_cast<uint32_t>(bits.settled()));
+  }
   bool code(bool bit, BitShare share) { return bits.code(bit, share); }
   bool ended() const { return bits.settled() >= enough; }
+};
+
+struct Reader {
+  BitDecoder& bits;
+  void mark() {}
+  bool code(bool, BitShare share) { return bits.code(false, share); }
+  bool ended() const { return bits.ended(); }
 };
 
 }  // namespace
@@ -46,6 +59,7 @@ std::vector<BitPlanes::Known> BitPlanes::visit(Bits& bits, const int32_t* number
   for (int64_t plane = 0; plane < planes_; ++plane) {
     const int shift = static_cast<int>(planes_ - 1 - plane);
     for (int64_t i = 0; i < size_; ++i) {
+      bits.mark();
       const size_t at = place(plane, i);
       Known& k = known[static_cast<size_t>(i)];
       const int32_t number = numbers ? numbers[i] : 0;
@@ -85,13 +99,15 @@ float BitPlanes::value_of(const Known& k, int64_t i) const {
   return static_cast<float>(k.negative ? -size : size);
 }
 
-void BitPlanes::encode(BitEncoder& bits, const std::vector<int32_t>& numbers, size_t enough_bytes) const {
-  Writer writer{bits, enough_bytes};
+void BitPlanes::encode(BitEncoder& bits, const std::vector<int32_t>& numbers, size_t enough_bytes,
+                       std::vector<uint32_t>& settled) const {
+  Writer writer{bits, enough_bytes, settled};
   visit(writer, numbers.data());
 }
 
 std::vector<float> BitPlanes::decode(BitDecoder& bits) const {
-  const std::vector<Known> known = visit(bits, nullptr);
+  Reader reader{bits};
+  const std::vector<Known> known = visit(reader, nullptr);
   std::vector<float> values;
   for (int64_t i = 0; i < size_; ++i) values.push_back(value_of(known[static_cast<size_t>(i)], i));
   return values;

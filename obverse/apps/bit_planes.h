@@ -24,7 +24,11 @@ class BitPlanes {
   int64_t size() const { return size_; }
   /// A coefficient as a whole number of steps, its sign kept. values: n floats; returns n numbers.
   std::vector<int32_t> quantise(const float* values) const;
-  void encode(BitEncoder& bits, const std::vector<int32_t>& numbers, size_t enough_bytes) const;
+  /// Codes all of them, or stops at `enough_bytes`. settled: gets the length of what is settled at every kMark-th
+  /// coefficient, in all planes one after the other: an image that is cut at the same mark as another is as coarse.
+  void encode(BitEncoder& bits, const std::vector<int32_t>& numbers, size_t enough_bytes,
+              std::vector<uint32_t>& settled) const;
+  static constexpr int64_t kMark = 4;
   /// What is known of n coefficients when the bits end: their values [n] float32.
   std::vector<float> decode(BitDecoder& bits) const;
   /// What decode gives when no bit is missing.

@@ -71,7 +71,73 @@ at::Tensor refined(LatentModel& model, const at::Tensor& x, const at::Tensor& z,
   options.restarts = 1;
   Rng rng(0, "refinement");
   const Starts starts{z, {}, at::arange(x.size(0), at::kLong)};
-  return optimise(model, x, starts, options, rng).code;
+  const c10::AutoGradMode on(true);  // it descends by gradients
+  return optimise(model, x, starts, options, rng).code.detach();
+}
+
+// An image's code that may be cut anywhere, and how long it is at the marks of BitPlanes.
+struct EmbeddedCode {
+  std::string bytes;
+  std::vector<uint32_t> settled;
+  size_t length(size_t mark) const {
+    return std::min<size_t>(mark < settled.size() ? settled[mark] : bytes.size(), LossyCodec::kMostBytes);
+  }
+};
+
+// Bytes beside the code: its length, below 128 in one, and its checksum.
+size_t overhead(size_t length) { return kCheckBytes + (length < 128 ? 1 : 2); }
+
+void put_length(std::string& body, size_t length) {
+  if (length < 128) {
+    body += static_cast<char>(length);
+  } else {
+    body += static_cast<char>(128 | length >> 8);
+    body += static_cast<char>(length);
+  }
+}
+
+// How long each code is to be, so that they and what is beside them fit into `bytes`: as far as the last mark at which
+// all do, and a little more, the same for each, of what is left then.
+std::vector<size_t> common_lengths(const std::vector<EmbeddedCode>& codes, uint64_t bytes) {
+  size_t low = 0, high = 0;  // fits, does not
+  for (const EmbeddedCode& code : codes) high = std::max(high, code.settled.size() + 1);
+  while (high > low + 1) {
+    const size_t middle = (low + high) / 2;
+    uint64_t sum = 0;
+    for (const EmbeddedCode& code : codes) sum += code.length(middle) + overhead(code.length(middle));
+    (sum <= bytes ? low : high) = middle;
+  }
+  std::vector<size_t> lengths;
+  uint64_t left = bytes;
+  for (const EmbeddedCode& code : codes) {
+    lengths.push_back(code.length(low));
+    left -= std::min<uint64_t>(left, lengths.back() + overhead(lengths.back()));
+  }
+  const uint64_t more = codes.empty() ? 0 : left / codes.size();
+  for (size_t i = 0; i < codes.size(); ++i) {
+    const size_t longer = std::min<size_t>(codes[i].bytes.size(), lengths[i] + more);
+    if (longer >= 128 && lengths[i] < 128) continue;  // its length would take another byte
+    lengths[i] = std::min<size_t>(longer, LossyCodec::kMostBytes);
+  }
+  return lengths;
+}
+
+// The code of image i, which begins at `at`; moves on to the next.
+std::string next_code(const std::string& body, size_t& at, const std::string& where, int64_t i) {
+  const auto byte = [&] {
+    if (at >= body.size()) fail("{}: is damaged: it ends before image {}", where, i);
+    return static_cast<size_t>(static_cast<uint8_t>(body[at++]));
+  };
+  size_t length = byte();
+  if (length >= 128) length = (length - 128) << 8 | byte();
+  if (body.size() - at < length + kCheckBytes) fail("{}: is damaged: it ends within image {}", where, i);
+  std::string code = body.substr(at, length);
+  const uint16_t check = crc16(code);
+  const std::string found = body.substr(at + length, kCheckBytes);
+  if (found != std::string{static_cast<char>(check), static_cast<char>(check >> 8)})
+    fail("{}: image {} is damaged: its checksum does not fit", where, i);
+  at += length + kCheckBytes;
+  return code;
 }
 
 // The values of every image's coefficients [N, n] once all their bits are known.
@@ -178,8 +244,7 @@ std::string LossyCodec::compress(LatentModel& model, const at::Tensor& images, i
   if (bytes < kLeastBytes || bytes > kMostBytes)
     fail("{} bytes an image: from {} to {} are possible", bytes, kLeastBytes, kMostBytes);
   return without_grad([&] {
-    const auto payload = static_cast<size_t>(bytes) - kCheckBytes;
-    std::string body = {static_cast<char>(bytes), static_cast<char>(bytes >> 8)};
+    std::vector<EmbeddedCode> codes;
     for (int64_t begin = 0; begin < images.size(0); begin += kSlice) {
       const at::Tensor x = as_floats(images.slice(0, begin, begin + kSlice));
       at::Tensor z = model.encode(x, {});
@@ -188,15 +253,22 @@ std::string LossyCodec::compress(LatentModel& model, const at::Tensor& images, i
       const at::Tensor left = x.flatten(1) - picture(model, known_values(code_planes_, u)) - residual_mean_;
       const at::Tensor r = at::mm(left, components_).contiguous();
       for (int64_t i = 0; i < x.size(0); ++i) {
+        EmbeddedCode code;
         BitEncoder bits;
-        code_planes_.encode(bits, code_planes_.quantise(u.data_ptr<float>() + i * u.size(1)), payload);
-        if (bits.settled() < payload)
-          residual_planes_.encode(bits, residual_planes_.quantise(r.data_ptr<float>() + i * r.size(1)), payload);
-        std::string code = bits.finish();
-        code.resize(payload, '\0');
-        const uint16_t check = crc16(code);
-        body += code + static_cast<char>(check) + static_cast<char>(check >> 8);
+        code_planes_.encode(bits, code_planes_.quantise(u.data_ptr<float>() + i * u.size(1)), kMostBytes, code.settled);
+        residual_planes_.encode(bits, residual_planes_.quantise(r.data_ptr<float>() + i * r.size(1)), kMostBytes,
+                                code.settled);
+        code.bytes = bits.finish();
+        codes.push_back(std::move(code));
       }
+    }
+    const std::vector<size_t> lengths = common_lengths(codes, static_cast<uint64_t>(bytes) * codes.size());
+    std::string body;
+    for (size_t i = 0; i < codes.size(); ++i) {
+      const std::string part = codes[i].bytes.substr(0, lengths[i]);
+      const uint16_t check = crc16(part);
+      put_length(body, part.size());
+      body += part + static_cast<char>(check) + static_cast<char>(check >> 8);
     }
     return write_bitstream({Bitstream::Kind::lossy, hash_, domain.shape, images.size(0), body});
   });
@@ -206,26 +278,22 @@ at::Tensor LossyCodec::decompress(LatentModel& model, const Bitstream& stream, c
                                   int64_t bytes) const {
   const std::string& body = stream.body;
   check_made_with(stream, where, hash_, "the codec of " + model.name, model.domain().shape);
-  const size_t each = body.size() < 2 ? 0 : static_cast<uint8_t>(body[0]) + 256u * static_cast<uint8_t>(body[1]);
-  if (each < kLeastBytes || body.size() != 2 + each * static_cast<uint64_t>(stream.count))
-    fail("{}: is damaged: {} images of {} bytes are not {} bytes", where, stream.count, each, body.size());
-  if (bytes != 0 && (bytes < kLeastBytes || bytes > static_cast<int64_t>(each)))
-    fail("--bytes {}: {} has {} bytes an image: ask for {} to {} of them", bytes, where, each, kLeastBytes, each);
-  const size_t looked_at = (bytes == 0 ? each : static_cast<size_t>(bytes)) - kCheckBytes;
+  if (bytes != 0 && bytes < kLeastBytes) fail("--bytes {}: an image has {} at least", bytes, kLeastBytes);
+  if (static_cast<uint64_t>(stream.count) * (kLeastBytes - 1) > body.size())
+    fail("{}: is damaged: {} images cannot be in {} bytes", where, stream.count, body.size());
   return without_grad([&] {
     const int64_t d = code_planes_.size(), n = residual_planes_.size();
     at::Tensor u = at::empty({stream.count, d}), r = at::empty({stream.count, n});
+    size_t at = 0;
     for (int64_t i = 0; i < stream.count; ++i) {
-      const std::string code = body.substr(2 + static_cast<size_t>(i) * each, each);
-      const uint16_t check = crc16(code.substr(0, each - kCheckBytes));
-      if (code.substr(each - kCheckBytes) != std::string{static_cast<char>(check), static_cast<char>(check >> 8)})
-        fail("{}: image {} is damaged: its checksum does not fit", where, i);
-      const std::string kept = code.substr(0, looked_at);
-      BitDecoder bits(kept);
+      std::string code = next_code(body, at, where, i);
+      if (bytes != 0) code.resize(std::min(code.size(), static_cast<size_t>(bytes) - overhead(code.size())));
+      BitDecoder bits(code);
       const std::vector<float> numbers = code_planes_.decode(bits), rest = residual_planes_.decode(bits);
       std::copy(numbers.begin(), numbers.end(), u.data_ptr<float>() + i * d);
       std::copy(rest.begin(), rest.end(), r.data_ptr<float>() + i * n);
     }
+    if (at != body.size()) fail("{}: is damaged: {} bytes are left over", where, body.size() - at);
     std::vector<int64_t> sizes = model.domain().shape;
     sizes.insert(sizes.begin(), stream.count);
     if (stream.count == 0) return at::empty(sizes, at::kByte);

@@ -11,10 +11,10 @@
 namespace obverse {
 
 struct LossyFit {
-  double code_step = 0.7;      // to which codes are known at last, in units of an image's root of summed squares
-  double residual_step = 0.1;  // and what a code leaves
-  int64_t coefficients = 400;  // of what a code leaves
-  int64_t probes = 64;         // images at which it is measured how the decoder answers to its code
+  double code_step = 0.7;       // to which codes are known at last, in units of an image's root of summed squares
+  double residual_step = 0.05;  // and what a code leaves
+  int64_t coefficients = 784;   // of what a code leaves
+  int64_t probes = 64;          // images at which it is measured how the decoder answers to its code
 };
 
 /// A lossy codec for a model with an encoder, learned from images of its kind.
@@ -34,13 +34,14 @@ class LossyCodec {
   /// Throws UserError naming the path when it is damaged or of another model.
   static LossyCodec load(const std::string& path, const LatentModel& model);
 
-  /// images: uint8 [N, C, H, W]; bytes: of each image, its checksum of 2 counted. refine: steps of latent optimisation
-  /// that better the encoder's code. Returns a file's content (Bitstream).
+  /// images: uint8 [N, C, H, W]; bytes: of an image on average, its length (1 or 2 bytes) and its checksum of 2
+  /// counted: all are cut where they are equally coarse. refine: steps of latent optimisation that better the encoder's
+  /// code. Returns a file's content (Bitstream).
   std::string compress(LatentModel& model, const at::Tensor& images, int64_t bytes, int64_t refine) const;
-  /// uint8 [N, C, H, W]. bytes: of each image, how many to look at; 0: all. Throws UserError naming `where`.
+  /// uint8 [N, C, H, W]. bytes: of each image, how many to look at at most; 0: all. Throws UserError naming `where`.
   at::Tensor decompress(LatentModel& model, const Bitstream& stream, const std::string& where, int64_t bytes = 0) const;
 
-  static constexpr int64_t kLeastBytes = 3, kMostBytes = 65535;
+  static constexpr int64_t kLeastBytes = 4, kMostBytes = 4096;
 
  private:
   at::Tensor codes_of(const at::Tensor& numbers) const;               // u [N, d] -> z

@@ -88,7 +88,6 @@ void run_compress(const CompressCommand& c) {
     const LossyCodec codec = codec_for(c, loaded);
     const auto began = std::chrono::steady_clock::now();
     bytes = codec.compress(*loaded.model, images, c.bytes, c.refine);
-    summary["bytes_per_image"] = c.bytes;
     summary["seconds"] = seconds_since(began);
   } else {
     LosslessFile file = compress_lossless(*loaded.model, images);
@@ -164,7 +163,7 @@ void setup_compress(CLI::App& app) {
   app.add_flag("--resize", c->targets.resize, "resize images to the model's size");
   app.add_flag("--lossless", c->lossless, "every byte comes back (the default): VAE of dense layers, or MADE");
   app.add_flag("--lossy", c->lossy, "so many bytes an image: any unconditional model with an encoder");
-  app.add_option("--bytes", c->bytes, "of each image, its checksum of 2 counted; lossy")
+  app.add_option("--bytes", c->bytes, "of an image on average, its checksum of 2 counted; lossy")
       ->check(CLI::Range(LossyCodec::kLeastBytes, LossyCodec::kMostBytes))
       ->capture_default_str();
   app.add_option("--refine", c->refine, "steps of latent optimisation for each image; lossy")
