@@ -79,8 +79,9 @@ TEST_F(Lossy, MoreBytesGiveABetterPictureAndManyNearlyAllOfIt) {
     EXPECT_LE(file.size(), 40u + 100u * static_cast<size_t>(bytes));
     const double now = error(back(file), x), cut = error(back(all, bytes), x);
     EXPECT_LE(now, last) << bytes;
-    if (bytes >= 10)
-      EXPECT_LE(now, 1.1 * cut) << bytes;  // to cut all where they are equally coarse is at least as good
+    if (bytes >= 10) {  // to cut all where they are equally coarse is at least as good
+      EXPECT_LE(now, 1.1 * cut) << bytes;
+    }
     EXPECT_GT(1.6 * now, cut) << bytes;
     last = now;
   }
