@@ -222,15 +222,16 @@ COLOURS = ["#888888", "#bb8844", "#cc3333", "#3366cc", "#118833", "#77bb33"]
 
 
 def panel(curves, key, title, left):
-    values = [p[key] for points in curves.values() for p in points if p["bytes"] <= 210]
+    values = [p[key] for points in curves.values() for p in points if 8 <= p["bytes"] <= 210]
     low, high = min(values), max(values)
     sx = lambda b: left + 50 + 280 * np.log(b / 8) / np.log(210 / 8)
-    sy = lambda v: 300 - 260 * (v - low) / (high - low)
+    bend = np.log if key == "feature_distance" else lambda v: v
+    sy = lambda v: 300 - 260 * (bend(v) - bend(low)) / (bend(high) - bend(low))
     parts = [f'<text x="{left + 190}" y="24" text-anchor="middle" font-size="14">{title}</text>',
              f'<rect x="{left + 50}" y="40" width="280" height="260" fill="none" stroke="#999"/>']
     for b in (10, 20, 50, 100, 200):
         parts.append(f'<text x="{sx(b):.1f}" y="316" text-anchor="middle">{b}</text><line x1="{sx(b):.1f}" y1="40" x2="{sx(b):.1f}" y2="300" stroke="#eee"/>')
-    for v in np.linspace(low, high, 5):
+    for v in (np.geomspace if key == "feature_distance" else np.linspace)(low, high, 5):
         parts.append(f'<text x="{left + 46}" y="{sy(v) + 4:.1f}" text-anchor="end">{v:.3g}</text>')
     for (name, points), colour in zip(curves.items(), COLOURS):
         line = " ".join(f'{sx(p["bytes"]):.1f},{sy(p[key]):.1f}' for p in sorted(points, key=lambda p: p["bytes"]) if 8 <= p["bytes"] <= 210)
@@ -243,7 +244,7 @@ def draw():
         curves = json.load(f)["lossy"]["curves"]
     parts = panel(curves, "psnr", "PSNR, dB", 0) + panel(curves, "ssim", "SSIM", 350) + panel(curves, "feature_distance", "feature distance", 700)
     for i, (name, colour) in enumerate(zip(curves, COLOURS)):
-        parts.append(f'<rect x="{60 + 170 * i}" y="334" width="14" height="4" fill="{colour}"/><text x="{80 + 170 * i}" y="340">{name}</text>')
+        parts.append(f'<rect x="{50 + 160 * i}" y="334" width="14" height="4" fill="{colour}"/><text x="{70 + 160 * i}" y="340">{name}</text>')
     with open(f"{ROOT}/docs/images/compression.svg", "w") as f:
         f.write('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1050 350" font-family="sans-serif" font-size="11">\n'
                 '<rect width="1050" height="350" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
