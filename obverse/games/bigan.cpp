@@ -92,9 +92,7 @@ std::vector<std::pair<std::string, std::string>> Bigan::formulas(const Phase& ph
     lines.emplace_back("cycle_feature", "cycle_feature E |f(G(E(x))) - f(x)|^2 / F, f: features of D");
   if (options_.code_match > 0)
     lines.emplace_back("code_match", "code_match KL(N(mean, variance of a batch's codes) || N(0, 1)) / d");
-  if (options_.cycle_latent > 0)
-    lines.emplace_back("cycle_latent", options_.stochastic ? "cycle_latent E -log q(z | G(z)) / d"
-                                                           : "cycle_latent E |E(G(z)) - z|^2 / d");
+  if (options_.cycle_latent > 0) lines.emplace_back("cycle_latent", "cycle_latent E |E(G(z)) - z|^2 / d");
   return lines;
 }
 
@@ -194,10 +192,8 @@ void Bigan::add_cycles(const Pairs& p, const at::Tensor& real_features, Terms& t
                                      mean_squared_error(discriminator_->features(back), real_features.detach()).mean());
   }
   if (options_.cycle_latent > 0) {
-    const CodeDistribution found = networks_.infer(p.x_fake, p.real.y);
-    const at::Tensor error = options_.stochastic ? -found.log_prob(p.z) / static_cast<double>(p.z.size(1))
-                                                 : mean_squared_error(found.mean, p.z);
-    terms.add("cycle_latent", options_.cycle_latent * error.mean());
+    const at::Tensor found = networks_.infer(p.x_fake, p.real.y).mean;
+    terms.add("cycle_latent", options_.cycle_latent * mean_squared_error(found, p.z).mean());
   }
 }
 

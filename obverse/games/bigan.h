@@ -40,8 +40,8 @@ struct TwoWayOptions : BiganOptions {
 /// 2017), with a Gaussian one, reparameterised, ALI (Dumoulin 2017; the generator stays deterministic). Zero-centred
 /// penalties (Mescheder 2018) are taken of the joint input, E(x) and G(z) detached; the cycle terms are those of ALICE
 /// (Li 2017):
-///   image:  ||G(E(x)) - x||^2 / n        latent:  ||E(G(z)) - z||^2 / d, or -log q(z | G(z)) / d when stochastic,
-/// and, as in Larsen 2016, the image's in the discriminator's features of x: ||f(G(E(x))) - f(x)||^2 / F. code_match
+///   image:  ||G(E(x)) - x||^2 / n        latent:  ||E(G(z)) - z||^2 / d, E the mean of q(z | x) when stochastic,
+/// (-log q(z | G(z)) instead, whose slope grows as 1 / variance, takes the game over), and, as in Larsen 2016, the image's in the discriminator's features of x: ||f(G(E(x))) - f(x)||^2 / F. code_match
 /// pulls mean and variance of a batch's codes to the prior's (moment_divergence): codes that are merely too long need
 /// no discriminator. Where the encoder is not adversarial it learns from cycle terms alone. With the latent one it is
 /// then VEEGAN's reconstructor (Srivastava 2017, algorithm 1): it takes every mode of the data to some code, and where
