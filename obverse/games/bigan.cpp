@@ -52,12 +52,11 @@ Bigan::Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed)
 }
 
 TwoWayOptions::TwoWayOptions() {
-  loss = "relativistic-pairing";
+  loss = "non-saturating";
   stochastic = true;
   r1 = r2 = 0.1;
   cycle_image = cycle_feature = 1;
-  cycle_latent = 0.05;
-  code_match = 1;
+  cycle_latent = 0.5;
   penalty_interval = 4;
 }
 

@@ -29,8 +29,8 @@ struct VeeganOptions : BiganOptions {
   }
 };
 
-/// The same tables with the defaults of kind "two-way": relativistic pairing of (x, z ~ q(z | x)) against (G(z), z), R1
-/// and R2 on both, and cycles that hold the two directions together.
+/// The same tables with the defaults of kind "two-way": (x, z ~ q(z | x)) against (G(z), z), R1 and R2 on both, and
+/// cycles that hold the two directions together. The loss is any; at short budgets the non-saturating one is ahead.
 struct TwoWayOptions : BiganOptions {
   TwoWayOptions();
 };

@@ -31,7 +31,7 @@ const std::vector<GameRow>& game_table() {
        default_options<VeeganOptions>, build_kind<Bigan, VeeganOptions>},
       {"cyclegan", "Zhu 2017: two translators between two classes of images, there and back",
        default_options<CycleGanOptions>, build_kind<CycleGan, CycleGanOptions>},
-      {"two-way", "bigan's, by default with relativistic pairing, R1 and R2 on pairs, a stochastic encoder and cycles",
+      {"two-way", "bigan's, by default with R1 and R2 on pairs, a stochastic encoder and cycles",
        default_options<TwoWayOptions>, build_kind<Bigan, TwoWayOptions>},
       {"joint-regressor", "Donahue 2017: a gan with an encoder that learns z from G(z) meanwhile",
        default_options<JointRegressorOptions>, build_kind<JointRegressor, JointRegressorOptions>},
