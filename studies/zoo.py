@@ -69,8 +69,8 @@ def measure(a, folder, metrics):
             continue
         for line in lines:
             for key, label in line["label"].items():
-                figures[label] = {"value": line["results"][key], "floor": line["floor"].get(key), "low": line["low"].get(key),
-                                  "high": line["high"].get(key)}
+                figures[label] = {"value": line["results"][key], "floor": line.get("floor", {}).get(key), "low": line.get("low", {}).get(key),
+                                  "high": line.get("high", {}).get(key)}
     return figures
 
 
