@@ -65,14 +65,6 @@ void make_folder(const std::string& path) {
   if (error) fail("{}: cannot make the folder ({}): name another with --out", path, error.message());
 }
 
-int64_t class_of(const LatentModel& model, const std::string& wanted) {
-  const auto& names = model.domain().classes;
-  const auto found = std::find(names.begin(), names.end(), wanted);
-  if (model.classes() == 0) fail("--to-class {}: {} is unconditional", wanted, model.name);
-  if (found == names.end()) throw UserError(unknown_name("class", wanted, names));
-  return found - names.begin();
-}
-
 // Codes of images, by the method that suits the model.
 Latents codes_of(const EditCommand& c, LatentModel& model, const at::Tensor& x, const at::Tensor& y) {
   Rng rng(static_cast<uint64_t>(c.seed), "invert");
@@ -200,7 +192,7 @@ void run_apply(EditCommand c) {
   };
   if (!c.new_class.empty()) {
     columns.push_back(decode_all(model, found.code, found.y));
-    add(found.code, at::full({targets.size()}, class_of(model, c.new_class), at::kLong));
+    add(found.code, at::full({targets.size()}, class_index(model, c.new_class, "--to-class"), at::kLong));
   } else {
     const bool folder = std::filesystem::is_directory(c.directions);
     const Directions d = read_directions(c.directions + (folder ? "/directions.npz" : ""), model);

@@ -52,8 +52,11 @@ at::Tensor read_target(const std::string& path, const Domain& domain, bool resiz
   return resize_bicubic(image.unsqueeze(0), height, width).squeeze(0);
 }
 
-// A class by its name or number.
-int64_t class_index(const LatentModel& model, const std::string& wanted) {
+}  // namespace
+
+int64_t class_index(const LatentModel& model, const std::string& wanted, const std::string& option) {
+  if (model.classes() == 0)
+    fail("{} {}: {} is unconditional: it has no classes to choose from", option, wanted, model.name);
   const auto& names = model.domain().classes;
   const auto found = std::find(names.begin(), names.end(), wanted);
   if (found != names.end()) return found - names.begin();
@@ -61,11 +64,9 @@ int64_t class_index(const LatentModel& model, const std::string& wanted) {
   const char* end = wanted.data() + wanted.size();
   const auto parsed = std::from_chars(wanted.data(), end, index);
   if (parsed.ec != std::errc() || parsed.ptr != end || index < 0 || index >= model.classes())
-    fail("--class {}: not a class of {}: use 0 to {} or a class's name", wanted, model.name, model.classes() - 1);
+    fail("{} {}: not a class of {}: use 0 to {} or a class's name", option, wanted, model.name, model.classes() - 1);
   return index;
 }
-
-}  // namespace
 
 Targets read_targets(const std::vector<std::string>& paths, const Domain& domain, bool resize) {
   if (domain.kind != Domain::Kind::image) fail("the model is of {}, not of images: use --data or --own", domain.text());
@@ -118,8 +119,6 @@ Targets choose_targets(const TargetChoice& c, LoadedModel& loaded, Rng& rng) {
                     : !c.images.empty() ? read_targets(c.images, loaded.domain, c.resize)
                                         : load_targets(c.data, c.count, loaded);
   if (c.label.empty()) return targets;
-  if (loaded.model->classes() == 0)
-    fail("--class {}: {} is unconditional: it has no classes", c.label, loaded.model->name);
   targets.y = at::full({targets.size()}, class_index(*loaded.model, c.label), at::kLong);
   return targets;
 }

@@ -29,6 +29,9 @@ struct TargetChoice {
   bool resize = false;
 };
 
+/// A class of the model by its name or number. Throws UserError naming `option` when there is none such.
+int64_t class_index(const LatentModel& model, const std::string& wanted, const std::string& option = "--class");
+
 /// The options of a command that fill a choice: images, --data, --count, --own, --class, --resize.
 void add_target_options(CLI::App& app, TargetChoice& choice);
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "obverse/cli/commands.h"
+#include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/games/recipe.h"
 #include "obverse/infer/code_space.h"
@@ -50,20 +51,8 @@ std::vector<uint64_t> parse_seeds(const std::string& text) {
 
 // Labels of n samples: the class asked for, or classes in turn. Undefined for an unconditional model.
 at::Tensor choose_labels(const LatentModel& model, const std::string& wanted, int64_t n) {
-  if (model.classes() == 0) {
-    if (!wanted.empty()) fail("--class {}: {} is unconditional: it has no classes to choose from", wanted, model.name);
-    return {};
-  }
-  if (wanted.empty()) return at::arange(n, at::kLong).remainder(model.classes());
-  const auto& names = model.domain().classes;
-  const auto it = std::find(names.begin(), names.end(), wanted);
-  int64_t index = it - names.begin();
-  if (it == names.end()) {
-    const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), index);
-    if (error != std::errc() || *end != 0 || index < 0 || index >= model.classes())
-      fail("--class {}: not a class of {}: use 0 to {} or a class's name", wanted, model.name, model.classes() - 1);
-  }
-  return at::full({n}, index, at::kLong);
+  if (!wanted.empty()) return at::full({n}, class_index(model, wanted), at::kLong);
+  return model.classes() > 0 ? at::arange(n, at::kLong).remainder(model.classes()) : at::Tensor();
 }
 
 // The codes to decode: of a file, or of seeds. names: one a code, for files.
