@@ -26,10 +26,13 @@ void BiganOptions::describe(Fields& f) {
     f("cycle_feature", cycle_feature, "weight of that distance in the discriminator's features of x; 0: off",
       kNotNegative);
     f("cycle_latent", cycle_latent, "weight of the distance of E(G(z)) to z; 0: off", kNotNegative);
+    f("cycle_interval", cycle_interval, "cycles are taken every so many rounds, that much stronger", {1, 1000});
     f("adversarial_encoder", adversarial_encoder,
       "the encoder learns from the discriminator too; false: from the cycle terms alone (VEEGAN)");
     if (!adversarial_encoder && cycle_latent == 0 && cycle_image == 0)
       f.problem("adversarial_encoder", "the encoder has nothing to learn from: set cycle_latent, or true");
+    if (!adversarial_encoder && cycle_interval > 1)
+      f.problem("cycle_interval", "the encoder learns from the cycle terms alone: use 1");
     f("code_match", code_match, "weight of the divergence of a batch's codes, as Gaussians, from N(0, 1); 0: off",
       kNotNegative);
     if (code_match > 0 && prior != "normal") f.problem("code_match", "is for prior = \"normal\"");
@@ -71,7 +74,7 @@ Terms Bigan::loss(const Phase& phase, Round& round) {
   if (phase.name == "penalty") return penalty_loss(round);
   if (phase.player == "discriminator") return discriminator_loss(round);
   const Pairs pairs = make_pairs(round);
-  return generator_loss(pairs, judge(pairs));
+  return generator_loss(pairs, judge(pairs), round);
 }
 
 // The row's formulas, with pairs in place of samples.
@@ -167,12 +170,12 @@ Terms Bigan::penalty_loss(Round& round) {
 }
 
 // G and E minimise the loss with the roles of the pairs swapped, and the cycle terms.
-Terms Bigan::generator_loss(const Pairs& p, const Judgement& j) const {
+Terms Bigan::generator_loss(const Pairs& p, const Judgement& j, const Round& round) const {
   Terms terms;
   terms.add("main", pair_generator_loss(loss_, j.real_logits, j.fake_logits).mean());
   terms.watch("code_square", mean_of(p.z_real.detach().square()));  // 1 under the normal prior, 1/3 under the uniform
   if (options_.code_match > 0) terms.add("code_match", options_.code_match * moment_divergence(p.z_real).mean());
-  add_cycles(p, j.real_features, terms);
+  if (round.number % options_.cycle_interval == 0) add_cycles(p, j.real_features, terms);
   return terms;
 }
 
@@ -181,18 +184,19 @@ void Bigan::add_cycles(const Pairs& p, const at::Tensor& real_features, Terms& t
   networks_.generator->track(false);
   networks_.encoder->track(false);
   discriminator_->track(false);
+  const auto often = static_cast<double>(options_.cycle_interval);
   if (options_.cycle_image > 0 || options_.cycle_feature > 0) {
     const at::Tensor back = networks_.generator->forward(p.z_real, p.real.y);
     const at::Tensor error = mean_squared_error(back, p.real.x).mean();
     terms.watch("mse", mean_of(error.detach()));
-    if (options_.cycle_image > 0) terms.add("cycle_image", options_.cycle_image * error);
+    if (options_.cycle_image > 0) terms.add("cycle_image", often * options_.cycle_image * error);
     if (options_.cycle_feature > 0)
-      terms.add("cycle_feature", options_.cycle_feature *
+      terms.add("cycle_feature", often * options_.cycle_feature *
                                      mean_squared_error(discriminator_->features(back), real_features.detach()).mean());
   }
   if (options_.cycle_latent > 0) {
     const at::Tensor found = networks_.infer(p.x_fake, p.real.y).mean;
-    terms.add("cycle_latent", options_.cycle_latent * mean_squared_error(found, p.z).mean());
+    terms.add("cycle_latent", often * options_.cycle_latent * mean_squared_error(found, p.z).mean());
   }
 }
 
@@ -204,7 +208,7 @@ std::vector<Terms> Bigan::gradients(const std::vector<Phase>& phases, Round& rou
   std::vector<Terms> terms;
   for (const Phase& phase : phases) {
     const bool critic = phase.player == "discriminator";
-    terms.push_back(critic ? discriminator_terms(judgement) : generator_loss(pairs, judgement));
+    terms.push_back(critic ? discriminator_terms(judgement) : generator_loss(pairs, judgement, round));
     std::vector<at::Tensor> own;
     for (const auto& [name, p] : player(phase.player).parameters()) own.push_back(p);
     terms.back().total().backward({}, /*retain_graph=*/&phase != &phases.back(), false, own);

@@ -14,6 +14,7 @@ struct BiganOptions : AutoencoderOptions {
   Schedule r1 = 0.0, r2 = 0.0;
   int64_t penalty_interval = 1;
   double cycle_image = 0, cycle_feature = 0, cycle_latent = 0, code_match = 0;
+  int64_t cycle_interval = 1;
   bool adversarial_encoder = true;
   Choice<NetworkRow<JointDiscriminator>> discriminator{joint_discriminator_table(), "dcgan"};
   OptimiserOptions discriminator_optimiser;
@@ -41,11 +42,12 @@ struct TwoWayOptions : BiganOptions {
 /// penalties (Mescheder 2018) are taken of the joint input, E(x) and G(z) detached; the cycle terms are those of ALICE
 /// (Li 2017):
 ///   image:  ||G(E(x)) - x||^2 / n        latent:  ||E(G(z)) - z||^2 / d, E the mean of q(z | x) when stochastic,
-/// (-log q(z | G(z)) instead, whose slope grows as 1 / variance, takes the game over), and, as in Larsen 2016, the image's in the discriminator's features of x: ||f(G(E(x))) - f(x)||^2 / F. code_match
-/// pulls mean and variance of a batch's codes to the prior's (moment_divergence): codes that are merely too long need
-/// no discriminator. Where the encoder is not adversarial it learns from cycle terms alone. With the latent one it is
-/// then VEEGAN's reconstructor (Srivastava 2017, algorithm 1): it takes every mode of the data to some code, and where
-/// G has dropped a mode, pairs of it with their codes give G away.
+/// (-log q(z | G(z)) instead, whose slope grows as 1 / variance, takes the game over), and, as in Larsen 2016, the
+/// image's in the discriminator's features of x: ||f(G(E(x))) - f(x)||^2 / F. code_match pulls mean and variance of a
+/// batch's codes to the prior's (moment_divergence): codes that are merely too long need no discriminator. Where the
+/// encoder is not adversarial it learns from cycle terms alone. With the latent one it is then VEEGAN's reconstructor
+/// (Srivastava 2017, algorithm 1): it takes every mode of the data to some code, and where G has dropped a mode, pairs
+/// of it with their codes give G away.
 class Bigan : public Game {
  public:
   Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed);
@@ -80,7 +82,7 @@ class Bigan : public Game {
   Terms discriminator_terms(const Judgement& judgement) const;
   void add_penalties(const Judgement& judgement, const Round& round, Terms& terms) const;
   Terms penalty_loss(Round& round);
-  Terms generator_loss(const Pairs& pairs, const Judgement& judgement) const;
+  Terms generator_loss(const Pairs& pairs, const Judgement& judgement, const Round& round) const;
   void add_cycles(const Pairs& pairs, const at::Tensor& real_features, Terms& terms) const;
 
   BiganOptions options_;

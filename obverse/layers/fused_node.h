@@ -46,9 +46,8 @@ class FusedNode : public OwnNode {
   virtual Variables quick(const Variables& inputs, const Variables& given) = 0;
   /// The outputs by LibTorch's operations.
   virtual Variables plain(const Variables& inputs) = 0;
-
- private:
-  Variables slopes(const Variables& inputs, const Variables& given) final;
+  /// An N may do better than `plain` where its second derivatives are kernels too.
+  Variables slopes(const Variables& inputs, const Variables& given) override;
 };
 
 /// Makes `outputs` those of an N, built from `inputs` and `more`, when any input requires a gradient.

@@ -2,10 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
+#include "obverse/core/autograd.h"
 #include "obverse/core/vectorised.h"
 #include "obverse/layers/fused_node.h"
 
@@ -96,6 +99,66 @@ OBVERSE_VECTORISED void slope_apply_to(const HalfFloat* x, const HalfFloat* d, c
   slope_apply(x, d, a, b, v, k, o, p, c, slope);
 }
 
+// Sums over pixels for the slope's slope: with h = (x - mean) inverse_std and v given for the slope of x, `sums` holds
+// those of v, v h, v g, g and g h, one after the other.
+template <class T>
+OBVERSE_INLINE void curve_sums(const T* __restrict x, const T* __restrict given, const T* __restrict turned,
+                               const float* __restrict scale, const float* __restrict shift,
+                               const float* __restrict mean, const float* __restrict inverse_std,
+                               float* __restrict sums, int64_t pixels, int64_t channels, float slope) {
+  for (int64_t i = 0; i < 5 * channels; ++i) sums[i] = 0;
+  for (int64_t p = 0; p < pixels; ++p, x += channels, given += channels, turned += channels)
+    for (int64_t c = 0; c < channels; ++c) {
+      const float value = load(x[c]), z = scale[c] * value + shift[c], d = load(given[c]), g = z > 0 ? d : slope * d,
+                  h = (value - mean[c]) * inverse_std[c], v = load(turned[c]);
+      sums[c] += v;
+      sums[channels + c] += v * h;
+      sums[2 * channels + c] += v * g;
+      sums[3 * channels + c] += g;
+      sums[4 * channels + c] += g * h;
+    }
+}
+OBVERSE_VECTORISED void curve_sums_of(const float* x, const float* d, const float* v, const float* a, const float* b,
+                                      const float* m, const float* i, float* s, int64_t p, int64_t c, float slope) {
+  curve_sums(x, d, v, a, b, m, i, s, p, c, slope);
+}
+OBVERSE_VECTORISED void curve_sums_of(const HalfFloat* x, const HalfFloat* d, const HalfFloat* v, const float* a,
+                                      const float* b, const float* m, const float* i, float* s, int64_t p, int64_t c,
+                                      float slope) {
+  curve_sums(x, d, v, a, b, m, i, s, p, c, slope);
+}
+
+// What it makes of v: of_given = activation'(z) (scale v + row 0 h + row 1), of_x = row 2 h + row 3 v + row 4 g +
+// row 5.
+template <class T>
+OBVERSE_INLINE void curve_apply(const T* __restrict x, const T* __restrict given, const T* __restrict turned,
+                                const float* __restrict scale, const float* __restrict shift,
+                                const float* __restrict mean, const float* __restrict inverse_std,
+                                const float* __restrict rows, T* __restrict of_x, T* __restrict of_given,
+                                int64_t pixels, int64_t channels, float slope) {
+  const float *r0 = rows, *r1 = r0 + channels, *r2 = r1 + channels, *r3 = r2 + channels, *r4 = r3 + channels,
+              *r5 = r4 + channels;
+  for (int64_t p = 0; p < pixels; ++p) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const float value = load(x[c]), z = scale[c] * value + shift[c], bend = z > 0 ? 1 : slope,
+                  g = bend * load(given[c]), h = (value - mean[c]) * inverse_std[c], v = load(turned[c]);
+      store(of_given[c], bend * (scale[c] * v + r0[c] * h + r1[c]));
+      store(of_x[c], r2[c] * h + r3[c] * v + r4[c] * g + r5[c]);
+    }
+    x += channels, given += channels, turned += channels, of_x += channels, of_given += channels;
+  }
+}
+OBVERSE_VECTORISED void curve_apply_to(const float* x, const float* d, const float* v, const float* a, const float* b,
+                                       const float* m, const float* i, const float* r, float* of_x, float* of_given,
+                                       int64_t p, int64_t c, float slope) {
+  curve_apply(x, d, v, a, b, m, i, r, of_x, of_given, p, c, slope);
+}
+OBVERSE_VECTORISED void curve_apply_to(const HalfFloat* x, const HalfFloat* d, const HalfFloat* v, const float* a,
+                                       const float* b, const float* m, const float* i, const float* r, HalfFloat* of_x,
+                                       HalfFloat* of_given, int64_t p, int64_t c, float slope) {
+  curve_apply(x, d, v, a, b, m, i, r, of_x, of_given, p, c, slope);
+}
+
 // Calls f with x's elements as the kernels take them.
 template <class F>
 void by_type(const at::Tensor& x, const F& f) {
@@ -183,6 +246,72 @@ Plan make_plan(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bi
   return plan;
 }
 
+// The slope of x as a function of (x, gain, bias, given), a gain for all samples. With means over samples and pixels
+// written <.>, a = scale, u = <v h>, w = <g h> and q = <v g> - <v> <g>:
+//   of given  activation'(z) a (v - <v> - h u)
+//   of gain   m / std (q - u w), m the number that the means are of
+//   of x      -a / std (h (q - 3 u w) + w (v - <v>) + u (g - <g>)),
+// and without batch statistics activation'(z) a v, m / std <v g> and 0.
+struct NormaliseSlopeNode : FusedNode {
+  NormaliseSlopeNode(const Variables& inputs, Normalisation options, Plan computed)
+      : FusedNode(inputs), how(std::move(options)), plan(std::move(computed)) {}
+
+  Variables plain(const Variables& inputs) override {
+    const at::Tensor x = inputs[0].requires_grad() ? inputs[0] : inputs[0].detach().requires_grad_();
+    return torch::autograd::grad({plain_normalise(x, inputs[1], inputs[2], how)}, {x}, {inputs[3]}, true, true);
+  }
+
+  Variables quick(const Variables& inputs, const Variables& turned) override {
+    const int64_t samples = plan.samples, channels = plan.channels, size = plan.pixels * channels;
+    const at::Tensor x = channels_last(inputs[0]), d = channels_last(inputs[3].to(x.scalar_type())),
+                     v = channels_last(turned[0].to(x.scalar_type()));
+    const auto slope = static_cast<float>(how.negative_slope);
+    std::vector<float> sums_a_sample(5 * samples * channels);
+    by_type(x, [&](auto* values) {
+      const auto *slopes = static_cast<decltype(values)>(d.data_ptr()),
+                 *turns = static_cast<decltype(values)>(v.data_ptr());
+      plan.each_sample([&](int64_t n) {
+        curve_sums_of(values + n * size, slopes + n * size, turns + n * size, plan.scale.data(), plan.shift.data(),
+                      plan.mean.data(), plan.inverse_std.data(), sums_a_sample.data() + 5 * n * channels, plan.pixels,
+                      channels, slope);
+      });
+    });
+    std::vector<double> means(5 * channels);
+    const double count = static_cast<double>(samples * plan.pixels);
+    for (int64_t n = 0; n < samples; ++n)
+      for (int64_t i = 0; i < 5 * channels; ++i) means[i] += sums_a_sample[5 * n * channels + i] / count;
+    Variables result(4);
+    result[0] = at::empty_like(x);
+    result[1] = at::empty({channels});
+    result[3] = at::empty_like(x);
+    std::vector<float> rows(6 * channels);
+    for (int64_t c = 0; c < channels; ++c) {
+      const double a = plan.scale[c], inverse = plan.inverse_std[c], mean_v = means[c], u = means[channels + c],
+                   mean_g = means[3 * channels + c], w = means[4 * channels + c];
+      const double q = means[2 * channels + c] - (how.training ? mean_v * mean_g : 0);
+      result[1].data_ptr<float>()[c] = static_cast<float>(count * inverse * (how.training ? q - u * w : q));
+      if (!how.training) continue;
+      const double row[6] = {-a * u,           -a * mean_v,      -a * inverse * (q - 3 * u * w),
+                             -a * inverse * w, -a * inverse * u, a * inverse * (w * mean_v + u * mean_g)};
+      for (int64_t i = 0; i < 6; ++i) rows[i * channels + c] = static_cast<float>(row[i]);
+    }
+    by_type(x, [&](auto* values) {
+      using Number = std::remove_pointer_t<decltype(values)>;
+      const auto *slopes = static_cast<Number*>(d.data_ptr()), *turns = static_cast<Number*>(v.data_ptr());
+      auto *of_x = static_cast<Number*>(result[0].data_ptr()), *of_given = static_cast<Number*>(result[3].data_ptr());
+      plan.each_sample([&](int64_t n) {
+        curve_apply_to(values + n * size, slopes + n * size, turns + n * size, plan.scale.data(), plan.shift.data(),
+                       plan.mean.data(), plan.inverse_std.data(), rows.data(), of_x + n * size, of_given + n * size,
+                       plan.pixels, channels, slope);
+      });
+    });
+    return result;
+  }
+
+  Normalisation how;
+  Plan plan;
+};
+
 struct NormaliseNode : FusedNode {
   NormaliseNode(const Variables& inputs, Normalisation options, Plan computed)
       : FusedNode(inputs), how(std::move(options)), plan(std::move(computed)) {}
@@ -234,6 +363,15 @@ struct NormaliseNode : FusedNode {
     result[1] = plan.by_sample ? of_gain : of_gain.sum(0);
     result[2] = plan.by_sample ? of_bias : of_bias.sum(0);
     return result;
+  }
+
+  // A penalty asks for the slope of x alone.
+  Variables slopes(const Variables& inputs, const Variables& given) override {
+    if (!c10::GradMode::is_enabled() || plan.by_sample || any_wanted(1)) return FusedNode::slopes(inputs, given);
+    const at::Tensor d = channels_last(given[0].to(inputs[0].scalar_type()));
+    const Variables result = without_grad([&] { return Variables{quick(inputs, {d})[0]}; });
+    record<NormaliseSlopeNode>({inputs[0], inputs[1], inputs[2], d}, result, how, plan);
+    return {result[0], {}, {}};
   }
 
   Normalisation how;

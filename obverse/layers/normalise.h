@@ -15,8 +15,8 @@ struct Normalisation {
 };
 
 /// x: [N, C, ...] float32 or bfloat16; gain, bias: float32 [C], or [N, C] where each sample has its own. Returns the
-/// shape and type of x; statistics are in float32. Differentiable to any order; second derivatives by LibTorch's
-/// operations.
+/// shape and type of x; statistics are in float32. Differentiable to any order; third derivatives, and
+/// second ones of or by gains a sample, by LibTorch's operations.
 at::Tensor normalise(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, const Normalisation& how);
 
 /// The same by LibTorch's operations; never moves the running statistics. Any floating-point type.

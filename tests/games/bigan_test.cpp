@@ -127,6 +127,24 @@ TEST(Bigan, PenaltiesTakenNowAndThenAreThatMuchStronger) {
   EXPECT_EQ(game_of("penalty_interval = 4")->phases().size(), 2);  // nothing to take
 }
 
+TEST(Bigan, CyclesTakenNowAndThenAreThatMuchStronger) {
+  const std::string weights = "cycle_image = 2.0\ncycle_latent = 3.0\ncycle_feature = 5.0\n";
+  const auto every = game_of(weights), third = game_of(weights + "cycle_interval = 3");
+  Draws draws;
+  const auto terms_of = [&](Game& game, int64_t number) {
+    draws.rng = Rng(2);
+    Round round = draws.round();
+    round.number = number;
+    return game.loss({"generator"}, round);
+  };
+  const Terms all = terms_of(*every, 4), now = terms_of(*third, 3), then = terms_of(*third, 4);
+  for (const char* name : {"cycle_image", "cycle_latent", "cycle_feature"})
+    EXPECT_NEAR(term(now, name), 3 * term(all, name), 1e-5) << name;
+  EXPECT_EQ(term(then, "main"), term(all, "main"));
+  EXPECT_EQ(then.terms().size(), 1);
+  EXPECT_THROW(game_of("adversarial_encoder = false\ncycle_latent = 1.0\ncycle_interval = 3"), UserError);
+}
+
 TEST(Bigan, CycleTermsAreTheErrorsOfGoingThereAndBack) {
   Draws draws;
   Rng rng(2);

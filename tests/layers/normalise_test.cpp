@@ -121,5 +121,38 @@ TEST(NormaliseStatistics, OfValuesThatAreNotNumbersAreNot) {
   }
 }
 
+// What a gradient penalty asks for: kernels of their own, compared with LibTorch's derivatives in float64.
+TEST(Normalise, ThePenaltysDerivativesAreThoseOfThePlainOperations) {
+  const at::Tensor mean = at::full({5}, 0.3F), variance = at::full({5}, 2.0F);
+  for (const bool training : {true, false})
+    for (const double slope : {1.0, 0.2}) {
+      const Normalisation how{mean, variance, training, false, 0.1, 1e-5, slope};
+      const auto run = [&](at::ScalarType dtype) {
+        Rng rng(3);
+        const at::Tensor x = rng.normal({4, 5, 3, 3}).to(dtype).requires_grad_(true),
+                         gain = (rng.normal({5}) * 0.3 + 1).to(dtype).requires_grad_(true),
+                         bias = rng.normal({5}).to(dtype).requires_grad_(true),
+                         given = rng.normal({4, 5, 3, 3}).to(dtype).requires_grad_(true),
+                         turned = rng.normal({4, 5, 3, 3}).to(dtype);
+        Normalisation as = how;
+        if (dtype == at::kDouble) as.running_mean = mean.to(dtype), as.running_var = variance.to(dtype);
+        const at::Tensor y = dtype == at::kDouble ? plain_normalise(x, gain, bias, as) : normalise(x, gain, bias, as);
+        const at::Tensor first = gradient(y * given, x, /*create_graph=*/true);
+        const at::Tensor penalty = first * turned + first.pow(3);
+        std::vector<at::Tensor> result = {first.detach()};
+        for (const at::Tensor& of : {given, gain, x})
+          result.push_back(training || !of.is_same(x) ? gradient(penalty, of, /*create_graph=*/true).detach()
+                                                      : at::zeros({1}, dtype));
+        return result;
+      };
+      const auto exact = run(at::kDouble), found = run(at::kFloat);
+      for (size_t i = 0; i < exact.size(); ++i) {
+        if (exact[i].numel() == 1) continue;
+        const at::Tensor error = (found[i].to(at::kDouble) - exact[i]).norm() / exact[i].norm();
+        EXPECT_LT(error.item<double>(), 1e-5) << "quantity " << i << ", training " << training << ", slope " << slope;
+      }
+    }
+}
+
 }  // namespace
 }  // namespace obverse
