@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""The two-way game against BiGAN, ALI, VAE and VAE/GAN: the same generator and encoder, the same minutes of one core.
+"""The two-way game against BiGAN, ALI, VAE and VAE/GAN, and GANs with an encoder beside or after them: the same generator and encoder, the
+same minutes of one core.
 Writes docs/results/flagship.json, docs/images/flagship-*.png and studies/flagship.md.
 
-usage: studies/flagship.py [--minutes 4] [--seeds 3] [--data fashion-mnist,mnist] [--only two-way,vae] [--runs build/flagship]
+usage: studies/flagship.py [--minutes 4] [--seeds 3] [--data fashion-mnist,mnist] [--only "two-way;vae"] [--runs build/flagship]
 
 Minutes are of processor time, one thread: each method's images a minute are measured first, and its run is as long as they allow, so that its
 schedules end where they should whatever else the machine does. Rows that are in the JSON with the same minutes are not made again. Needs
@@ -36,7 +37,11 @@ METHODS = {
     "vae-gan": ("vae-gan-fashion", []),
     "vae-gan, KL x 4": ("vae-gan-fashion", ["game.kl_weight=0.2"]),
     "vae-gan, pixels": ("vae-gan-fashion", ["game.image_weight=1"]),
+    "gan": ("fashion-dcgan", ["game.z_dim=64"]),
+    "gan with regressor": ("joint-regressor-fashion", []),
+    "gan then encoder": ("fashion-mnist-encoder", []),
 }
+ENCODER_SHARE = 0.25  # of the minutes, where an encoder is trained when the GAN is done
 OTHER = {"fashion-mnist": "mnist", "mnist": "fashion-mnist"}
 BUDGET_MS = 50
 
@@ -51,19 +56,33 @@ def run(*words):
     return done.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def train(data, method, seed, kimg, folder):
+def train(data, method, seed, kimg, folder, more=()):
     """A run's folder, and the processor seconds it took."""
     recipe, changes = METHODS[method]
     settings = [f'data.source="{data}"', f"train.kimg={kimg}", f"train.ema_halflife_kimg={min(5, kimg / 20)}", "train.snapshot_kimg=100000",
-                "train.checkpoint_kimg=100000", "train.monitors=false", "eval.metrics=[]", *changes]
+                "train.checkpoint_kimg=100000", "train.monitors=false", "eval.metrics=[]", *changes, *more]
     out, seconds = run("train", f"{ROOT}/recipes/{recipe}.toml", "--out", folder, "--seed", seed, "--quiet", *(w for s in settings for w in ("--set", s)))
     return out.strip().splitlines()[-1], seconds
 
 
-def kimg_a_minute(data, method, folder):
+def kimg_a_minute(data, method, folder, more):
     """Of processor time, start and end left out."""
-    short, long = (train(data, method, 0, kimg, folder)[1] for kimg in (1, 6))
+    short, long = (train(data, method, 0, kimg, folder, more)[1] for kimg in (1, 6))
     return 60 * 5 / (long - short)
+
+
+def train_for(minutes, data, method, seed, runs, rates, more=()):
+    """The run's folder, its thousand images and its processor seconds; rates are added to as they are found."""
+    before = 0
+    if method == "gan then encoder":
+        path, _, before = train_for((1 - ENCODER_SHARE) * minutes, data, "gan", seed, f"{runs}/before", rates)
+        minutes, more = ENCODER_SHARE * minutes, [f'game.model="{path}"']
+    rate = f"{data}/{method}"
+    if rate not in rates:
+        rates[rate] = kimg_a_minute(data, method, f"{runs}/rates", more)
+    kimg = round(minutes * rates[rate], 1)
+    path, seconds = train(data, method, seed, kimg, f"{runs}/{data}-{method}", more)
+    return path, kimg, before + seconds
 
 
 def parameters(path):
@@ -95,6 +114,9 @@ def auroc(inside, outside):
 
 
 def measure(path, data, method, folder):
+    if method == "gan":
+        found = values(path, "--metrics", "fid,dc", "--samples", 10000)
+        return {"fid": found["fid"], "coverage": found["coverage"]}
     found = values(path, "--metrics", "fid,dc,inference", "--samples", 10000, "--probe", "codes")
     refined = values(path, "--metrics", "inference", "--method", "hybrid", "--restarts", 1, "--budget-ms", BUDGET_MS, "--inverted", 200, "--probe", "none")
     row = {"fid": found["fid"], "coverage": found["coverage"], "mse": found["mse"], "features": found["feature distance"],
@@ -118,7 +140,7 @@ def draw(path, folder):
 
 def page(data, folder):
     """Seed 0 of every method below one another."""
-    names = [m for m in METHODS if os.path.exists(f"{folder}/{data}-{m}.npy") and "," not in m]
+    names = [m for m in METHODS if os.path.exists(f"{folder}/{data}-{m}.npy") and "," not in m and not m.startswith("gan")]
     parts = []
     for name in names:
         picture = np.load(f"{folder}/{data}-{name}.npy")
@@ -133,10 +155,10 @@ def main():
     parser.add_argument("--minutes", type=float, default=4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data", default="fashion-mnist,mnist")
-    parser.add_argument("--only", default=",".join(m for m in METHODS if "," not in m), help="methods with commas in their name: 'all'")
+    parser.add_argument("--only", default="all", help="names parted by semicolons")
     parser.add_argument("--runs", default=f"{ROOT}/build/flagship")
     a = parser.parse_args()
-    methods = list(METHODS) if a.only == "all" else a.only.split(",")
+    methods = list(METHODS) if a.only == "all" else a.only.split(";")
     for method in methods:
         if method not in METHODS:
             sys.exit(f"--only {method}: none of {', '.join(METHODS)}")
@@ -156,16 +178,13 @@ def main():
     for seed in range(a.seeds):  # all methods of one seed first: a table that is stopped early compares like with like
         for data in a.data.split(","):
             for method in methods:
-                key, rate = f"{data}/{method}/{seed}", f"{data}/{method}"
+                key = f"{data}/{method}/{seed}"
                 if key in results["rows"]:
                     continue
-                if rate not in results["rates"]:
-                    results["rates"][rate] = kimg_a_minute(data, method, f"{a.runs}/rates")
-                kimg = round(a.minutes * results["rates"][rate], 1)
-                path, seconds = train(data, method, seed, kimg, f"{a.runs}/{data}-{method}")
+                path, kimg, seconds = train_for(a.minutes, data, method, seed, a.runs, results["rates"])
                 row = {"kimg": kimg, "seconds": seconds, "parameters": parameters(f"{path}/model.safetensors"),
                        **measure(path, data, method, f"{a.runs}/inversion")}
-                if seed == 0:
+                if seed == 0 and method != "gan":
                     np.save(f"{a.runs}/{data}-{method}.npy", draw(path, f"{a.runs}/inversion"))
                     results["pictures"][data] = page(data, a.runs)
                 results["rows"][key] = row
