@@ -94,7 +94,7 @@ def main():
         with open(path, "rb") as f:
             recipe = tomllib.load(f)
         source, kind = recipe.get("data", {}).get("source", "fashion-mnist"), recipe.get("game", {}).get("kind", "gan")
-        more = ["--set", f"game.model={results['fashion-mnist']['run']}"] if kind == "encoder" else []
+        more = ["--set", f"game.model='{ROOT}/{results['fashion-mnist']['run']}'"] if kind == "encoder" else []
         if kind == "encoder" and "fashion-mnist" not in results:
             print(f"{name}: after fashion-mnist", file=sys.stderr)
             continue
@@ -108,7 +108,7 @@ def main():
         figures = measure(a, folder, metrics_of(source, kind, name))
         if source not in POINTS and kind not in ("cyclegan", "encoder"):
             run(a.program, "sample", folder, "--seeds", "0-7", "--columns", 8, "--grid", f"{PICTURES}/{name}.png")
-        results[name] = {"run": folder, "about": recipe.get("about", ""), "source": source, "minutes": seconds / 60,
+        results[name] = {"run": os.path.relpath(folder, ROOT), "about": recipe.get("about", ""), "source": source, "minutes": seconds / 60,
                          "kimg": min(shipped, a.minutes * rate), "shipped_kimg": shipped, "figures": figures}
         print(name, json.dumps({k: round(v["value"], 4) for k, v in figures.items()}), flush=True)
         with open(RESULT, "w") as f:
