@@ -26,7 +26,7 @@ const std::vector<InvertMethod>& invert_table() {
 
 void InvertOptions::describe(Fields& f) {
   f("method", method, "how codes are inferred", names(invert_table()));
-  f("budget_ms", budget_ms, "milliseconds a sample after which the work stops; 0: none", kNotNegative);
+  f("budget_ms", budget_ms, "milliseconds a sample that the search may take; 0: any", kNotNegative);
   optimise.describe(f);
 }
 
@@ -122,8 +122,11 @@ Inversion invert(LatentModel& model, const at::Tensor& x, const at::Tensor& y, c
   if (budget > 0 && choosing > budget)
     fail("budget_ms {:g}: choosing where to start took {:.3g} ms a sample: give more, or invert more samples at once",
          options.budget_ms, 1000 * choosing / static_cast<double>(x.size(0)));
+  double asked = choosing;
   const Optimised found = optimise(model, x, starts, search, rng, [&](double share) {
-    return (budget == 0 || spent() < budget) && (!progress || progress(share));
+    const double now = spent(), next = now + (now - asked);  // if it takes as long as the last time
+    asked = now;
+    return (budget == 0 || next <= budget) && (!progress || progress(share));
   });
   Inversion result;
   result.method = method.name;
