@@ -19,7 +19,8 @@ DOCS = os.path.dirname(os.path.abspath(__file__))
 RESULTS = f"{DOCS}/results"
 PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
          **{f"{DOCS}/{page}.md": f"{DOCS}/{page}.in.md" for page in ("metrics", "transfer", "anomaly", "compression", "zoo")},
-         f"{DOCS}/../studies/flagship.md": f"{DOCS}/../studies/flagship.in.md"}
+         **{f"{DOCS}/../studies/{page}.md": f"{DOCS}/../studies/{page}.in.md"
+            for page in ("flagship", "representation", "encoders_price", "optimise_or_encode")}}
 
 
 def last_line(path):
@@ -267,6 +268,94 @@ def flagship_verdicts(rows, shown):
     return lines
 
 
+def means_of(results, data, method):
+    """Key to mean over seeds of docs/results/flagship.json; empty where the method was not measured."""
+    row = flagship_rows(results, data).get(method, {})
+    return {key: statistics.mean(values) for key, values in row.items() if key != "parameters"}
+
+
+PRICED = ["gan", "gan then encoder", "gan with regressor", "bigan", "ali", "two-way"]
+
+
+def price_table(results, data="fashion-mnist"):
+    """Of docs/results/flagship.json: GANs without, beside and with an encoder in the game."""
+    shown = [f for f in FLAGSHIP if f[0] in ("fid", "coverage", "own codes", "mse", "features", "1-nn", "linear")]
+    lines = ["| | kimg | " + " | ".join(title for _, title, *_ in shown) + " |", "|---" * (len(shown) + 2) + "|"]
+    for method in PRICED:
+        row = means_of(results, data, method)
+        if row:
+            cells = [f"{row[key]:.{digits}f}" if key in row else "" for key, _, _, digits in shown]
+            lines.append(f"| {method} | {row['kimg']:.0f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def price_reading(results, data="fashion-mnist"):
+    rows = {method: means_of(results, data, method) for method in PRICED}
+    rows = {method: row for method, row in rows.items() if row}
+    if "gan" not in rows or "bigan" not in rows:
+        return ""
+    alone, lines = rows["gan"], []
+    for method, row in rows.items():
+        if method != "gan":
+            share = row["fid"] / alone["fid"] - 1
+            lines.append(f"- {method}: FID {row['fid']:.1f}, {abs(100 * share):.0f} % {'above' if share > 0 else 'below'} the GAN's own {alone['fid']:.1f}, from "
+                         f"{100 * row['kimg'] / alone['kimg']:.0f} % of its images; codes of its own samples are found to within {row['own codes']:.2f} a number (1.41: unrelated).")
+    return "\n".join(lines)
+
+
+def probe_table(results):
+    """Of docs/results/latents.json, by studies/latents.py: how well labels are read off each representation."""
+    probe = results["probe"]
+    lines = [f"| {probe['train']} training labels, {probe['test']} test images | numbers | 1-NN | k-NN | linear probe | of 100 labels |", "|---" * 6 + "|"]
+    seen = set()
+    for name, row in probe["rows"].items():
+        if name.startswith("untrained"):  # all have the same encoder
+            name = name.split(" of ")[0]
+        if name in seen:
+            continue
+        seen.add(name)
+        few = next((p for p in row["few"] if p["labels"] == 100), None)
+        lines.append(f"| {name} | {row['width']} | " + " | ".join(f"{row[key]['value']:.3f}" for key in ("nearest", "neighbours", "linear")) +
+                     f" | {few['mean']:.3f} ± {few['std']:.3f} |" if few else " | |")
+    return "\n".join(lines)
+
+
+def probe_reading(results):
+    rows = results["probe"]["rows"]
+    codes = {name[9:]: row["linear"]["value"] for name, row in rows.items() if name.startswith("codes of ")}
+    untrained = max(row["linear"]["value"] for name, row in rows.items() if name.startswith("untrained codes"))
+    ranked = sorted(codes, key=codes.get, reverse=True)
+    return (f"By the linear probe of codes, best first: " + ", ".join(f"{m} {codes[m]:.3f}" for m in ranked) +
+            f". Codes of an untrained encoder have {untrained:.3f}, as many principal components {rows['principal components']['linear']['value']:.3f}, "
+            f"all 784 pixels {rows['pixels']['linear']['value']:.3f}.")
+
+
+def at_budget(points, ms):
+    """Of points along a budget: the last within a tenth of it."""
+    return [p for p in points if p["ms"] <= 1.1 * ms][-1:] or points[:1]
+
+
+def inversion_reading(results, ms=20):
+    """What each way has reached at about so many milliseconds, median squared error."""
+    lines = [f"Median squared error by the encoder alone, by descent from its code and by descent from draws of the prior, about {ms} ms an image:", "",
+             "| | test images | own samples | upside down | digits |", "|---" * 5 + "|"]
+    for model, kinds in results["inversion"].items():
+        cells = []
+        for kind in ("test", "own", "turned", "other"):
+            ways = kinds[kind]
+            cells.append(", ".join(f"{p['median']:.3f}" for p in (ways["encode"][0], at_budget(ways["hybrid"], ms)[0], at_budget(ways["optimise"], ms)[0])))
+        lines.append(f"| {model} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def found_table(results):
+    """The share of own samples whose code is found again, by the longest of each search."""
+    lines = ["| own samples found within 0.1 a number | encoder | and descent | descent from draws of the prior |", "|---|---|---|---|"]
+    for model, kinds in results["inversion"].items():
+        lines.append(f"| {model} | " + " | ".join(f"{100 * kinds['own'][way][-1]['found']:.0f} %" for way in ("encode", "hybrid", "optimise")) + " |")
+    return "\n".join(lines)
+
+
 def transfer_table(results):
     """Of docs/results/transfer.json: the mean FID over seeds, its least and its most, along the run."""
     lines = []
@@ -352,7 +441,9 @@ def zoo_table(results):
 TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
           "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
           "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "transfer_table": transfer_table,
-          "lossless_table": lossless_table, "zoo_table": zoo_table, "lossy_psnr": lambda r: lossy_table(r, "psnr", ".2f"),
+          "lossless_table": lossless_table, "zoo_table": zoo_table, "price_table": price_table,
+          "price_reading": price_reading, "probe_table": probe_table, "probe_reading": probe_reading, "inversion_reading": inversion_reading,
+          "found_table": found_table, "lossy_psnr": lambda r: lossy_table(r, "psnr", ".2f"),
           "lossy_ssim": lambda r: lossy_table(r, "ssim", ".3f"), "lossy_features": lambda r: lossy_table(r, "feature_distance", ".4f")}
 
 

@@ -24,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/docs")
 sys.dont_write_bytecode = True
 import figures  # noqa: E402
+import plots  # noqa: E402
 
 PROGRAM, RESULT = f"{ROOT}/build/release/obverse", f"{ROOT}/docs/results/flagship.json"
 # A recipe and what is changed of it. The first of a family is as its recipe ships it; the others are its sweep.
@@ -150,6 +151,18 @@ def page(data, folder):
     return names
 
 
+def draw_price(results, data="fashion-mnist"):
+    """Of the methods with codes: FID against the distance of found codes."""
+    rows = {method: figures.means_of(results, data, method) for method in figures.PRICED}
+    lines = [([(row["own codes"], row["fid"])], colour, None, method) for (method, row), colour in zip(rows.items(), plots.COLOURS) if "own codes" in row]
+    if lines:
+        if "fid" in rows["gan"]:
+            xs = [points[0][0] for points, *_ in lines]
+            lines.append(([(min(xs), rows["gan"]["fid"]), (max(xs), rows["gan"]["fid"])], "#888888", "5 3", None))
+        plots.save(f"{ROOT}/docs/images/encoders-price.svg", 500, 340,
+                   plots.panel(0, data, "own codes: distance a number", "FID", lines, log_x=False, log_y=False, size=(420, 250)))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=4)
@@ -190,6 +203,7 @@ def main():
                 results["rows"][key] = row
                 save()
                 print(key, {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, file=sys.stderr, flush=True)
+    draw_price(results)
     figures.main(["write"])
 
 
