@@ -38,6 +38,8 @@ METHODS = {
     "vae-gan": ("vae-gan-fashion", []),
     "vae-gan, KL x 4": ("vae-gan-fashion", ["game.kl_weight=0.2"]),
     "vae-gan, pixels": ("vae-gan-fashion", ["game.image_weight=1"]),
+    "bigan, D as two-way's": ("ali-fashion", ["game.stochastic=false", "discriminator.channels=[32,64,128]"]),
+    "ali, D as two-way's": ("ali-fashion", ["discriminator.channels=[32,64,128]"]),
     "gan": ("fashion-dcgan", ["game.z_dim=64"]),
     "gan with regressor": ("joint-regressor-fashion", []),
     "gan then encoder": ("fashion-mnist-encoder", []),
