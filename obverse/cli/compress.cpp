@@ -16,6 +16,7 @@
 #include "obverse/io/files.h"
 #include "obverse/io/image.h"
 #include "obverse/io/npz.h"
+#include "obverse/losses/reconstruction.h"
 
 namespace obverse {
 namespace {
@@ -23,7 +24,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct CompressCommand {
-  std::string model, out = "images.obv", codec;
+  std::string model, out = "images.obv", codec, look;
   TargetChoice targets;
   bool lossless = false, lossy = false, binarise = false, refit = false, json = false;
   int64_t bytes = 50, refine = 0, fit_images = 20000;
@@ -35,6 +36,12 @@ struct DecompressCommand {
   int64_t bytes = 0;
   bool json = false;
 };
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) fail("{}: cannot make the folder ({})", path, error.message());
+}
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -73,6 +80,25 @@ double model_bits(LatentModel& model, const at::Tensor& images) {
   return nats / std::log(2.0) / static_cast<double>(images.numel());
 }
 
+// Into the folder --look: what fewer bytes give of the first images, and mean PSNR over all by bytes.
+void look_at_rates(const CompressCommand& c, const LossyCodec& codec, LatentModel& model, const at::Tensor& images,
+                   const std::string& bytes, Json& summary) {
+  constexpr int64_t kShown = 12;
+  const Bitstream stream = read_bitstream(bytes, c.out);
+  std::vector<at::Tensor> rows = {images.slice(0, 0, kShown)};
+  summary["rates"] = Json::array();
+  for (const int64_t most : {10, 20, 50, 100, 200, 500, 1000}) {
+    const bool all = most >= c.bytes;
+    const at::Tensor seen = codec.decompress(model, stream, c.out, all ? 0 : most);
+    const at::Tensor error =
+        (seen.to(at::kDouble) - images.to(at::kDouble)).square().flatten(1).mean(1) / (127.5 * 127.5);
+    summary["rates"].push_back({{"bytes", all ? c.bytes : most}, {"psnr", psnr(error).mean().item<double>()}});
+    rows.push_back(seen.slice(0, 0, kShown));
+    if (all) break;
+  }
+  write_png(c.look + "/rates.png", tile_images(at::cat(rows), rows.front().size(0)));
+}
+
 void run_compress(const CompressCommand& c) {
   if (c.lossless && c.lossy) fail("--lossless and --lossy exclude each other: name one");
   LoadedModel loaded = load_model(c.model);
@@ -81,14 +107,19 @@ void run_compress(const CompressCommand& c) {
   Rng unused(0);
   at::Tensor images = to_bytes(choose_targets(c.targets, loaded, unused).x);
   if (c.binarise) images = (images > 127).to(at::kByte) * 255;
+  if (!c.look.empty()) make_folder(c.look);
   const auto start = std::chrono::steady_clock::now();
-  Json summary = {{"file", c.out}, {"images", images.size(0)}, {"numbers", images.numel()}};
+  Json summary = {{"kind", c.lossy ? "lossy" : "lossless"},
+                  {"file", c.out},
+                  {"images", images.size(0)},
+                  {"numbers", images.numel()}};
   std::string bytes;
   if (c.lossy) {
     const LossyCodec codec = codec_for(c, loaded);
     const auto began = std::chrono::steady_clock::now();
     bytes = codec.compress(*loaded.model, images, c.bytes, c.refine);
     summary["seconds"] = seconds_since(began);
+    if (!c.look.empty() && images.size(0) > 0) look_at_rates(c, codec, *loaded.model, images, bytes, summary);
   } else {
     LosslessFile file = compress_lossless(*loaded.model, images);
     bytes = std::move(file.bytes);
@@ -100,6 +131,7 @@ void run_compress(const CompressCommand& c) {
   summary["bytes"] = bytes.size();
   if (images.numel() > 0)
     summary["bits_per_dim"] = 8.0 * static_cast<double>(bytes.size()) / static_cast<double>(images.numel());
+  if (!c.look.empty()) write_file(c.look + "/summary.json", summary.dump(1) + "\n");
   if (c.json) {
     fmt::print("{}\n", summary.dump(1));
     return;
@@ -116,9 +148,7 @@ void write_images(const at::Tensor& images, const std::string& out) {
     write_npz(out, {{"images", images}});
     return;
   }
-  std::error_code error;
-  std::filesystem::create_directories(out, error);
-  if (error) fail("{}: cannot make the folder ({})", out, error.message());
+  make_folder(out);
   for (int64_t i = 0; i < images.size(0); ++i) write_png(fmt::format("{}/image{:05}.png", out, i), images[i]);
 }
 
@@ -180,6 +210,10 @@ void setup_compress(CLI::App& app) {
       ->check(CLI::Range(1e-3, 1e3))
       ->capture_default_str();
   app.add_option("--out", c->out, "the compressed file")->capture_default_str();
+  app.add_option("--look", c->look,
+                 "folder for summary.json and rates.png (originals, and what fewer bytes give); RUN/compress is where "
+                 "obverse report looks")
+      ->type_name("DIR");
   app.add_flag("--json", c->json, "for programs");
   app.callback([c] { run_compress(*c); });
 }

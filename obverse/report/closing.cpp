@@ -85,6 +85,7 @@ const std::vector<Section>& section_table() {
                                                 {"anomalies", "What is normal", draw_anomalies},
                                                 {"probe", "What codes tell", draw_probes},
                                                 {"edits", "Directions in codes", draw_edits},
+                                                {"compression", "In few bytes", draw_compressions},
                                                 {"curves", "Training curves", draw_curves},
                                                 {"findings", "Monitors", draw_findings},
                                                 {"reproduce", "Do it again", draw_reproduction},

@@ -341,7 +341,8 @@ RunRecord read_run(const std::string& path) { return Reader(path).read(); }
 const std::vector<ApplicationRow>& application_table() {
   static const std::vector<ApplicationRow> table = {{"anomaly", {"strangest.png", "plainest.png"}},
                                                     {"probe", {"map-pca.png", "map-tsne.png"}},
-                                                    {"edit", {"overview.png"}}};
+                                                    {"edit", {"overview.png"}},
+                                                    {"compress", {"rates.png"}}};
   return table;
 }
 

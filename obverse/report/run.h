@@ -49,7 +49,8 @@ struct Inversion {
   std::optional<Picture> originals, reconstructions, errors;
 };
 
-/// A folder that an application wrote into the run's: `obverse anomaly score`, `obverse probe`, `obverse edit find`.
+/// A folder that an application wrote into the run's: `obverse anomaly score`, `obverse probe`, `obverse edit find`,
+/// `obverse compress --look`.
 struct Application {
   std::string kind, folder;  // "anomaly", "anomaly-elbo"
   nlohmann::json summary;

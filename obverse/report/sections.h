@@ -28,6 +28,7 @@ std::string draw_interpolations(const RunRecord& run);
 std::string draw_anomalies(const RunRecord& run);     // detectors' figures, scores, the strangest samples
 std::string draw_probes(const RunRecord& run);        // what labels codes tell, maps of them
 std::string draw_edits(const RunRecord& run);         // directions in codes, what they do
+std::string draw_compressions(const RunRecord& run);  // bytes an image, what fewer give
 std::string draw_curves(const RunRecord& run);        // every tag of stats.jsonl
 std::string draw_findings(const RunRecord& run);      // what the monitors said
 std::string draw_reproduction(const RunRecord& run);  // commands, recipe, log

@@ -84,7 +84,13 @@ TEST_F(Compress, LossyFilesGiveBetterPicturesFromMoreBytesAndMistakesAreOneLine)
   draw_images(150);
   train("gaussian");
   const std::string images = folder_.file("images"), file = folder_.file("a.obv");
-  run({"compress", model_, images, "--lossy", "--bytes", "60", "--refine", "5", "--out", file});
+  run({"compress", model_, images, "--lossy", "--bytes", "60", "--refine", "5", "--out", file, "--look",
+       folder_.file("look")});
+  const nlohmann::json look = nlohmann::json::parse(slurp(folder_.file("look/summary.json")));
+  ASSERT_EQ(look["rates"].size(), 4);  // 10, 20, 50 and all bytes
+  EXPECT_EQ(look["rates"][3]["bytes"], 60);
+  for (int64_t i = 1; i < 4; ++i) EXPECT_GT(look["rates"][i]["psnr"], look["rates"][i - 1]["psnr"]);
+  EXPECT_TRUE(std::filesystem::exists(folder_.file("look/rates.png")));
   const auto error = [&](const std::string& bytes) {
     run({"decompress", model_, file, "--bytes", bytes, "--out", folder_.file("back")});
     double sum = 0;

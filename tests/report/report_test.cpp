@@ -58,7 +58,7 @@ TEST_F(Report, OfAFinishedRunHasEverySection) {
   for (const Section& section : section_table())
     EXPECT_TRUE(has(page, "<section id=\"" + section.id + "\">")) << section.id;
   for (const char* text : {"<h1>rings</h1>", "12.5", "11 to 14", "2000 generated, 10\u202F000 real", "c 01234567",
-                           "0.875 <small>0.850 to 0.900</small>", "62.5 %", "<th>sefa0</th>", "0.125"})
+                           "0.875 <small>0.850 to 0.900</small>", "62.5 %", "<th>sefa0</th>", "0.125", "0.5204 bits", "21.50 dB"})
     EXPECT_TRUE(has(page, text)) << text;
   EXPECT_FALSE(has(page, "class=\"missing\""));
 }

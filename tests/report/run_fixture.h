@@ -85,6 +85,11 @@ class RunFixture : public ::testing::Test {
           R"({"kind": "sefa", "directions": [{"direction": "sefa0", "target": "coat", "gain": 0.125, "kept": 0.75,)"
           R"( "others": null}]})");
     write_grid("edit-sefa/overview.png", 2, 7);
+    write(
+        "compress/summary.json",
+        R"({"kind": "lossy", "images": 64, "bytes": 3264, "bits_per_dim": 0.5204, "rates": [{"bytes": 10, "psnr": 15.25},)"
+        R"( {"bytes": 50, "psnr": 21.5}]})");
+    write_grid("compress/rates.png", 3, 12);
   }
 
   void write_figures(int kimg) const {
