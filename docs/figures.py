@@ -18,7 +18,7 @@ import sys
 DOCS = os.path.dirname(os.path.abspath(__file__))
 RESULTS = f"{DOCS}/results"
 PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
-         **{f"{DOCS}/{page}.md": f"{DOCS}/{page}.in.md" for page in ("metrics", "transfer", "anomaly", "compression", "zoo")},
+         **{f"{DOCS}/{page}.md": f"{DOCS}/{page}.in.md" for page in ("metrics", "transfer", "anomaly", "compression", "zoo", "editing")},
          **{f"{DOCS}/../studies/{page}.md": f"{DOCS}/../studies/{page}.in.md"
             for page in ("flagship", "representation", "encoders_price", "optimise_or_encode")}}
 
@@ -356,6 +356,15 @@ def found_table(results):
     return "\n".join(lines)
 
 
+def editing_table(results):
+    """Of docs/results/editing.json: gain, structure kept and other classes' change, a column a model."""
+    lines = [f"| gain / kept / others, strength {results['strength']:g} | " + " | ".join(results["models"]) + " |", "|---" * (len(results["models"]) + 1) + "|"]
+    for kind in next(iter(results["models"].values())):
+        cells = [" / ".join(f"{model[kind][key]:.3f}" for key in ("gain", "kept", "others")) for model in results["models"].values()]
+        lines.append(f"| `{kind}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def transfer_table(results):
     """Of docs/results/transfer.json: the mean FID over seeds, its least and its most, along the run."""
     lines = []
@@ -443,7 +452,7 @@ TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_se
           "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "transfer_table": transfer_table,
           "lossless_table": lossless_table, "zoo_table": zoo_table, "price_table": price_table,
           "price_reading": price_reading, "probe_table": probe_table, "probe_reading": probe_reading, "inversion_reading": inversion_reading,
-          "found_table": found_table, "lossy_psnr": lambda r: lossy_table(r, "psnr", ".2f"),
+          "found_table": found_table, "editing_table": editing_table, "lossy_psnr": lambda r: lossy_table(r, "psnr", ".2f"),
           "lossy_ssim": lambda r: lossy_table(r, "ssim", ".3f"), "lossy_features": lambda r: lossy_table(r, "feature_distance", ".4f")}
 
 
