@@ -268,6 +268,20 @@ def flagship_verdicts(rows, shown):
     return lines
 
 
+def flagship_short(results, data="fashion-mnist"):
+    """Of docs/results/flagship.json, for the README: means over seeds; the best of a column bold."""
+    keys = [("fid", "FID", False, 2), ("coverage", "coverage", True, 3), ("mse", "error", False, 3), ("features", "in features", False, 3),
+            ("own codes", "own codes", False, 2), ("linear", "linear probe", True, 3), ("anomaly", "AUROC", True, 3)]
+    rows = {m: means_of(results, data, m) for m in ("two-way", "bigan", "ali", "vae-gan", "vae")}
+    rows = {m: row for m, row in rows.items() if row}
+    best = {key: (max if more else min)(row[key] for row in rows.values()) for key, _, more, _ in keys}
+    lines = ["| | " + " | ".join(title for _, title, *_ in keys) + " |", "|---" * (len(keys) + 1) + "|"]
+    for method, row in rows.items():
+        cells = [f"**{row[key]:.{digits}f}**" if row[key] == best[key] else f"{row[key]:.{digits}f}" for key, _, _, digits in keys]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def means_of(results, data, method):
     """Key to mean over seeds of docs/results/flagship.json; empty where the method was not measured."""
     row = flagship_rows(results, data).get(method, {})
@@ -449,7 +463,7 @@ def zoo_table(results):
 
 TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
           "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
-          "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "transfer_table": transfer_table,
+          "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "flagship_short": flagship_short, "transfer_table": transfer_table,
           "lossless_table": lossless_table, "zoo_table": zoo_table, "price_table": price_table,
           "price_reading": price_reading, "probe_table": probe_table, "probe_reading": probe_reading, "inversion_reading": inversion_reading,
           "found_table": found_table, "editing_table": editing_table, "lossy_psnr": lambda r: lossy_table(r, "psnr", ".2f"),

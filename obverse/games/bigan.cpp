@@ -35,6 +35,9 @@ void BiganOptions::describe(Fields& f) {
       f.problem("cycle_interval", "the encoder learns from the cycle terms alone: use 1");
     f("code_match", code_match, "weight of the divergence of a batch's codes, as Gaussians, from N(0, 1); 0: off",
       kNotNegative);
+    f("code_rate", code_rate, "weight of KL(q(z | x) || N(0, 1)) a number of the code, of a stochastic encoder; 0: off",
+      kNotNegative);
+    if (code_rate > 0 && !stochastic) f.problem("code_rate", "is for a stochastic encoder");
     if (code_match > 0 && prior != "normal") f.problem("code_match", "is for prior = \"normal\"");
     if (stochastic && prior != "normal")
       f.problem("prior", "a stochastic encoder is Gaussian: use prior = \"normal\", or stochastic = false");
@@ -94,6 +97,7 @@ std::vector<std::pair<std::string, std::string>> Bigan::formulas(const Phase& ph
     lines.emplace_back("cycle_feature", "cycle_feature E |f(G(E(x))) - f(x)|^2 / F, f: features of D");
   if (options_.code_match > 0)
     lines.emplace_back("code_match", "code_match KL(N(mean, variance of a batch's codes) || N(0, 1)) / d");
+  if (options_.code_rate > 0) lines.emplace_back("code_rate", "code_rate KL(q(z | x) || N(0, 1)) / d");
   if (options_.cycle_latent > 0) lines.emplace_back("cycle_latent", "cycle_latent E |E(G(z)) - z|^2 / d");
   return lines;
 }
@@ -175,6 +179,7 @@ Terms Bigan::generator_loss(const Pairs& p, const Judgement& j, const Round& rou
   terms.add("main", pair_generator_loss(loss_, j.real_logits, j.fake_logits).mean());
   terms.watch("code_square", mean_of(p.z_real.detach().square()));  // 1 under the normal prior, 1/3 under the uniform
   if (options_.code_match > 0) terms.add("code_match", options_.code_match * moment_divergence(p.z_real).mean());
+  if (options_.code_rate > 0) terms.add("code_rate", options_.code_rate * p.code.kl_to_normal().mean());
   if (round.number % options_.cycle_interval == 0) add_cycles(p, j.real_features, terms);
   return terms;
 }

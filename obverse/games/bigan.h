@@ -13,7 +13,7 @@ struct BiganOptions : AutoencoderOptions {
   int64_t critic_steps = 1;
   Schedule r1 = 0.0, r2 = 0.0;
   int64_t penalty_interval = 1;
-  double cycle_image = 0, cycle_feature = 0, cycle_latent = 0, code_match = 0;
+  double cycle_image = 0, cycle_feature = 0, cycle_latent = 0, code_match = 0, code_rate = 0;
   int64_t cycle_interval = 1;
   bool adversarial_encoder = true;
   Choice<NetworkRow<JointDiscriminator>> discriminator{joint_discriminator_table(), "dcgan"};

@@ -127,6 +127,18 @@ TEST(Bigan, PenaltiesTakenNowAndThenAreThatMuchStronger) {
   EXPECT_EQ(game_of("penalty_interval = 4")->phases().size(), 2);  // nothing to take
 }
 
+TEST(Bigan, ACodesPriceIsItsDivergenceFromThePrior) {
+  const auto game = game_of("stochastic = true\ncode_rate = 3.0");
+  Draws draws;
+  Round round = draws.round();
+  const Terms terms = game->loss({"generator"}, round);
+  const CodeDistribution q = game->model()->infer(draws.x, {});
+  const at::Tensor variance = (2 * q.log_std).exp();
+  const at::Tensor kl = (variance + q.mean.square() - 1 - variance.log()) / 2;
+  EXPECT_NEAR(term(terms, "code_rate"), 3 * kl.mean().item<double>(), 1e-5);
+  EXPECT_THROW(game_of("code_rate = 3.0"), UserError);
+}
+
 TEST(Bigan, CyclesTakenNowAndThenAreThatMuchStronger) {
   const std::string weights = "cycle_image = 2.0\ncycle_latent = 3.0\ncycle_feature = 5.0\n";
   const auto every = game_of(weights), third = game_of(weights + "cycle_interval = 3");
