@@ -61,9 +61,10 @@ TwoWayOptions::TwoWayOptions() {
   loss = "non-saturating";
   stochastic = true;
   r1 = r2 = 0.1;
-  cycle_image = cycle_feature = 1;
-  cycle_latent = 0.5;
-  penalty_interval = 4;
+  cycle_image = 0.2;
+  cycle_feature = 0.5;
+  cycle_latent = 0.1;
+  penalty_interval = 8;
 }
 
 std::vector<Phase> Bigan::phases() {
