@@ -224,7 +224,9 @@ def flagship_rows(results, data):
         if where == data:
             for name, value in row.items():
                 found.setdefault(method, {}).setdefault(name, []).append(value)
-    return found
+    order = ["two-way", "bigan", "ali", "vae-gan", "vae"]  # a sweep after its family
+    place = lambda method: (order.index(method.split(",")[0]) if method.split(",")[0] in order else len(order), method)
+    return {method: found[method] for method in sorted(found, key=place)}
 
 
 def flagship_table(results):
