@@ -3,15 +3,16 @@
 
 usage: studies/editing.py [--runs build/flagship] [--data fashion-mnist] [--strength 2]
 
-Takes the models of seed 0 that studies/flagship.py left under --runs; `obverse edit find` measures 256 samples a direction, ten directions a kind.
+Takes the models of seed 0 that studies/flagship.py left under --runs; `obverse edit find` measures 256 samples a direction, ten directions a kind at most. Needs NumPy and Pillow.
 """
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
+
+from PIL import Image
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [f"{ROOT}/docs", f"{ROOT}/studies"]
@@ -44,8 +45,9 @@ def main():
             results["models"].setdefault(name, {})[kind] = {
                 "directions": len(lines), **{key: statistics.mean(line[key] for line in lines) for key in ("gain", "kept", "others")}}
             print(name, kind, results["models"][name][kind], flush=True)
-            if name == "two-way" and kind == "svm":
-                shutil.copy(f"{out}/overview.png", f"{ROOT}/docs/images/editing-svm.png")
+            if name == "two-way" and kind == "mean":
+                picture = Image.open(f"{out}/overview.png")
+                picture.resize((2 * picture.width, 2 * picture.height), Image.NEAREST).save(f"{ROOT}/docs/images/editing-mean.png", optimize=True)
     with open(RESULT, "w") as f:
         json.dump(results, f, indent=1)
         f.write("\n")
