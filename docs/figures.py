@@ -18,7 +18,7 @@ import sys
 DOCS = os.path.dirname(os.path.abspath(__file__))
 RESULTS = f"{DOCS}/results"
 PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
-         **{f"{DOCS}/{page}.md": f"{DOCS}/{page}.in.md" for page in ("metrics", "transfer", "anomaly", "compression", "zoo", "editing")},
+         **{f"{DOCS}/{page}.md": f"{DOCS}/{page}.in.md" for page in ("metrics", "transfer", "anomaly", "compression", "zoo", "editing", "inference")},
          **{f"{DOCS}/../studies/{page}.md": f"{DOCS}/../studies/{page}.in.md"
             for page in ("flagship", "representation", "encoders_price", "optimise_or_encode")}}
 
@@ -270,6 +270,34 @@ def flagship_verdicts(rows, shown):
     return lines
 
 
+# What a paper reports for the same data and protocol: our metric, its figure, the images that its run took in thousands.
+PUBLISHED = {
+    "bigan-mnist": [("1-nn on features", "0.973 (Donahue 2017)", 24000), ("1-nn on codes", "0.959 (its code)", 24000)],
+    "ali-grid": [("modes", "24.1 of 25 (Lin 2018, of another ALI)", None), ("high quality", "0.957 (the same)", None), ("reverse kl", "0.14 (the same)", None),
+                 ("mode kept", "", None)],
+    "vae-mnist": [("nats", "-86.76 (Burda 2016)", 196800)],
+    "iwae-mnist, k = 5": [("nats", "-85.54 (Burda 2016)", 196800)],
+    "iwae-mnist, k = 50": [("nats", "-84.78 (Burda 2016)", 196800)],
+    "made-mnist": [("nats", "-88.0, statically binarised (Germain 2015)", None)],
+}
+
+
+def published_table(results):
+    """Of docs/results/published.json, by studies/published.py: a row a figure; over seeds mean, least and most."""
+    lines = ["| recipe | kimg | share | figure | ours | floor | published |", "|---" * 7 + "|"]
+    for name, seeds in results.items():
+        for label, paper, full in PUBLISHED[name]:
+            runs = [run["figures"][label] for run in seeds.values() if label in run["figures"]]
+            if not runs:
+                continue
+            kimg, values = next(iter(seeds.values()))["kimg"], [run["value"] for run in runs]
+            ours = f"{statistics.mean(values):.4g}" + (f" ({min(values):.4g} to {max(values):.4g}, {len(values)} seeds)" if len(values) > 1 else "")
+            floor = f"{runs[0]['floor']:.3g}" if runs[0]["floor"] is not None else ""
+            share = f"{100 * kimg / full:.0f} %" if full else ""
+            lines.append(f"| `{name}` | {kimg:.0f} | {share} | {label} | {ours} | {floor} | {paper} |")
+    return "\n".join(lines)
+
+
 def flagship_short(results, data="fashion-mnist"):
     """Of docs/results/flagship.json, for the README: means over seeds; the best of a column bold."""
     keys = [("fid", "FID", False, 2), ("coverage", "coverage", True, 3), ("mse", "error", False, 3), ("features", "in features", False, 3),
@@ -465,7 +493,7 @@ def zoo_table(results):
 
 TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
           "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
-          "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "flagship_short": flagship_short, "transfer_table": transfer_table,
+          "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "flagship_short": flagship_short, "published_table": published_table, "transfer_table": transfer_table,
           "lossless_table": lossless_table, "zoo_table": zoo_table, "price_table": price_table,
           "price_reading": price_reading, "probe_table": probe_table, "probe_reading": probe_reading, "inversion_reading": inversion_reading,
           "found_table": found_table, "editing_table": editing_table, "lossy_psnr": lambda r: lossy_table(r, "psnr", ".2f"),
