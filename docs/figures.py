@@ -275,10 +275,10 @@ PUBLISHED = {
     "bigan-mnist": [("1-nn on features", "0.973 (Donahue 2017)", 24000), ("1-nn on codes", "0.959 (its code)", 24000)],
     "ali-grid": [("modes", "24.1 of 25 (Lin 2018, of another ALI)", None), ("high quality", "0.957 (the same)", None), ("reverse kl", "0.14 (the same)", None),
                  ("mode kept", "", None)],
-    "vae-mnist": [("nats", "-86.76 (Burda 2016)", 196800)],
-    "iwae-mnist, k = 5": [("nats", "-85.54 (Burda 2016)", 196800)],
-    "iwae-mnist, k = 50": [("nats", "-84.78 (Burda 2016)", 196800)],
-    "made-mnist": [("nats", "-88.0, statically binarised (Germain 2015)", None)],
+    "vae-mnist": [("log p", "-86.76 (Burda 2016)", 196800)],
+    "iwae-mnist, k = 5": [("log p", "-85.54 (Burda 2016)", 196800)],
+    "iwae-mnist, k = 50": [("log p", "-84.78 (Burda 2016)", 196800)],
+    "made-mnist": [("log p", "-88.0, statically binarised (Germain 2015)", None)],
 }
 
 
