@@ -156,11 +156,12 @@ def page(data, folder):
 def draw_price(results, data="fashion-mnist"):
     """Of the methods with codes: FID against the distance of found codes."""
     rows = {method: figures.means_of(results, data, method) for method in figures.PRICED}
-    lines = [([(row["own codes"], row["fid"])], colour, None, method) for (method, row), colour in zip(rows.items(), plots.COLOURS) if "own codes" in row]
+    coded = {method: row for method, row in rows.items() if "own codes" in row}
+    lines = [([(row["own codes"], row["fid"])], colour, None, method) for (method, row), colour in zip(coded.items(), plots.COLOURS)]
     if lines:
         if "fid" in rows["gan"]:
             xs = [points[0][0] for points, *_ in lines]
-            lines.append(([(min(xs), rows["gan"]["fid"]), (max(xs), rows["gan"]["fid"])], "#888888", "5 3", None))
+            lines.append(([(min(xs), rows["gan"]["fid"]), (max(xs), rows["gan"]["fid"])], "#888888", "5 3", "gan"))
         plots.save(f"{ROOT}/docs/images/encoders-price.svg", 500, 340,
                    plots.panel(0, data, "own codes: distance a number", "FID", lines, log_x=False, log_y=False, size=(420, 250)))
 

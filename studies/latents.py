@@ -131,7 +131,7 @@ def draw(results):
                 way = lambda points: [(p["ms"], p["median"]) for p in points]
                 lines += [(way(ways["encode"] + ways["hybrid"]), colour, None, None), (way(ways["optimise"]), colour, "5 3", None)]
             parts += plots.panel(350 * i, title, "milliseconds an image", "median error" if i == 0 else "", lines)
-        parts += plots.legend(56, 332, [(n, c, None) for n, c in zip(names, plots.COLOURS)] + [("encode, then descend", "#333", None), ("descend", "#333", "5 3")])
+        parts += plots.legend(56, 332, [(n, c, None) for n, c in zip(names, plots.COLOURS)] + [("encode, then descend", "#333", None), ("descend", "#333", "5 3")], 175)
         plots.save(f"{IMAGES}/latents-inversion.svg", 1410, 346, parts)
     if "probe" in results:
         lines = []
