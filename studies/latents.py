@@ -57,12 +57,12 @@ def probe(a, found):
     run("probe", *found.values(), "--data", a.data, "--limit", a.train, "--mapped", 500, "--out", folder)
     with open(f"{folder}/summary.json") as f:
         summary = json.load(f)
-    rows = {}
+    rows, names = {}, iter(found)  # in the models' order; folders may share a name
     for row in summary["probes"]:
         name = row.pop("name")
-        for method, path in found.items():
-            name = name.replace(f" of {os.path.basename(path)}", f" of {method}")
-        rows[name] = row
+        if name.startswith("codes of "):
+            method = next(names)
+        rows[f"{name.split(' of ')[0]} of {method}" if " of " in name else name] = row
     return {"train": summary["train"], "test": summary["test"], "rows": rows}
 
 
