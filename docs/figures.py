@@ -305,7 +305,8 @@ def flagship_short(results, data="fashion-mnist"):
     rows = {m: means_of(results, data, m) for m in ("two-way", "bigan", "ali", "vae-gan", "vae")}
     rows = {m: row for m, row in rows.items() if row}
     best = {key: (max if more else min)(row[key] for row in rows.values()) for key, _, more, _ in keys}
-    lines = ["| | " + " | ".join(title for _, title, *_ in keys) + " |", "|---" * (len(keys) + 1) + "|"]
+    seeds = min(len(flagship_rows(results, data)[method]["fid"]) for method in rows)
+    lines = [f"| {seeds} seed{'s' * (seeds > 1)} | " + " | ".join(title for _, title, *_ in keys) + " |", "|---" * (len(keys) + 1) + "|"]
     for method, row in rows.items():
         cells = [f"**{row[key]:.{digits}f}**" if row[key] == best[key] else f"{row[key]:.{digits}f}" for key, _, _, digits in keys]
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
