@@ -23,7 +23,7 @@ import zlib
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/docs")
 sys.dont_write_bytecode = True
-import figures  # noqa: E402
+import tables  # noqa: E402
 PROGRAM, RATES = f"{ROOT}/build/release/obverse", f"{ROOT}/build/release/rates"
 PEERS, RESULT = f"{ROOT}/bench/peers", f"{ROOT}/docs/results/performance.json"
 FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
@@ -297,7 +297,7 @@ def main():
                     f.write("\n")
         finally:
             bench.close()
-    print(figures.table(results))
+    print(tables.table(results))
 
 
 if __name__ == "__main__":

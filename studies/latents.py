@@ -2,7 +2,7 @@
 """What codes of the flagship study's models tell of labels, and what it takes to find them: by encoders, by descent, by both.
 Writes docs/results/latents.json, docs/images/latents-*.svg, docs/images/latents-failures.png, and the studies' pages.
 
-usage: studies/latents.py [--runs build/flagship] [--data fashion-mnist] [--count 100] [--train 20000] [--part probe,inversion]
+usage: studies/latents.py [--runs build/flagship] [--data fashion-mnist] [--count 100] [--train 5000] [--part probe,inversion]
 
 Takes the models of seed 0 that studies/flagship.py left under --runs. The probe is `obverse probe` on the codes and hidden features of test
 images. For inversion --count images of four kinds go through the encoder, through descent from its code and through descent from four draws of the
@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--runs", default=f"{ROOT}/build/flagship")
     parser.add_argument("--data", default="fashion-mnist")
     parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--train", type=int, default=20000)
+    parser.add_argument("--train", type=int, default=5000)
     parser.add_argument("--part", default="probe,inversion")
     a = parser.parse_args()
     found = models(a)

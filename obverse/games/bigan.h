@@ -44,7 +44,8 @@ struct TwoWayOptions : BiganOptions {
 ///   image:  ||G(E(x)) - x||^2 / n        latent:  ||E(G(z)) - z||^2 / d, E the mean of q(z | x) when stochastic,
 /// (-log q(z | G(z)) instead, whose slope grows as 1 / variance, takes the game over), and, as in Larsen 2016, the
 /// image's in the discriminator's features of x: ||f(G(E(x))) - f(x)||^2 / F. code_match pulls mean and variance of a
-/// batch's codes to the prior's (moment_divergence): codes that are merely too long need no discriminator. Where the
+/// batch's codes to the prior's (moment_divergence): codes that are merely too long need no discriminator. code_rate is
+/// a price on KL(q(z | x) || N(0, 1)) as in a VAE: with q(z) the prior it is what codes tell of x. Where the
 /// encoder is not adversarial it learns from cycle terms alone. With the latent one it is then VEEGAN's reconstructor
 /// (Srivastava 2017, algorithm 1): it takes every mode of the data to some code, and where G has dropped a mode, pairs
 /// of it with their codes give G away.
