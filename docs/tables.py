@@ -438,7 +438,85 @@ def zoo_table(results):
     return "\n".join(lines)
 
 
-TABLES = {"table": table, "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
+def floors_table(results):
+    """Of docs/results/floors.json, by studies/floors.py: means over seeds, their least and most; bold where ours beats every seed of the floor."""
+    lines = ["| method | recipe | figure | with | floor | of what |", "|---" * 6 + "|"]
+    for name, row in results.items():
+        ours, floor = ([run[row["decides"]] for run in row[part].values()] for part in ("ours", "floor"))
+        clear = max(ours) < min(floor) if row["lower"] else min(ours) > max(floor)
+        spread = lambda v: f"{statistics.mean(v):.3g}" + (f" ({min(v):.3g} to {max(v):.3g})" if min(v) != max(v) else "")
+        value = f"**{spread(ours)}**" if clear else spread(ours)
+        lines.append(f"| {name} | {row['recipe']} | {row['decides']} | {value} | {spread(floor)} | {row['against']} |")
+    return "\n".join(lines)
+
+
+def remedy_values(trial):
+    """The two figures of a trial: modes and high quality, or FID and coverage."""
+    found = lambda end: next(v for k, v in trial.items() if k.endswith(end))
+    return (found("fid"), found("coverage")) if trial["data"] == "fashion-mnist" else (found("_modes"), found("high_quality"))
+
+
+def by_remedy(results, data):
+    """Remedy to loss to trials, those without a remedy first."""
+    table = {}
+    for t in results:
+        if t["data"] == data:
+            table.setdefault(t["remedy"], {}).setdefault(t["loss"], []).append(t)
+    return table
+
+
+def remedies_worth(results):
+    """Of docs/results/remedies.json: each remedy over all losses it goes with, beside the same losses without it."""
+    lines = []
+    for data in dict.fromkeys(t["data"] for t in results):
+        table = by_remedy(results, data)
+        titles = "FID | coverage" if data == "fashion-mnist" else "modes | of high quality"
+        lines += [f"| {data} | losses | {titles} | without: {titles.replace(' | ', ' | without: ')} | better for | diverged | without: diverged |",
+                  "|---" * 9 + "|"]
+        for remedy, losses in table.items():
+            held = {loss: trials for loss, trials in losses.items() if not any("refused" in t for t in trials)}
+            if not held:
+                continue
+            def summary(rows):
+                trials = [t for loss in held for t in rows.get(loss, [])]
+                lost = sum("diverged" in t for t in trials)
+                # A lost run found nothing: no mode; of garments, whose FID has no such bound, it is left out.
+                pairs = [remedy_values(t) if "diverged" not in t else (0, 0) for t in trials if data != "fashion-mnist" or "diverged" not in t]
+                return [statistics.mean(p[i] for p in pairs) for i in (0, 1)] if pairs else [float("nan")] * 2, lost, len(trials)
+            def score(trials):
+                pairs = [(remedy_values(t) if "diverged" not in t else ((1e9, 0) if data == "fashion-mnist" else (0, 0))) for t in trials]
+                return statistics.mean(p[1] if data == "fashion-mnist" else p[0] * p[1] for p in pairs)
+            (a, b), lost, n = summary(losses)
+            (c, d), lost_without, n_without = summary(table["none"])
+            better = sum(score(held[loss]) > score(table["none"][loss]) for loss in held if loss in table["none"])
+            cells = [remedy, str(len(held)), f"{a:.1f}", f"{b:.3f}"]
+            cells += ["", "", "", f"{lost} of {n}", ""] if remedy == "none" else [f"{c:.1f}", f"{d:.3f}", f"{better} of {len(held)}", f"{lost} of {n}", f"{lost_without} of {n_without}"]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines).strip()
+
+
+def remedies_cells(results):
+    """Of docs/results/remedies.json: a table a data set, a row a loss, a column a remedy."""
+    lines = []
+    for data in dict.fromkeys(t["data"] for t in results):
+        table = by_remedy(results, data)
+        lines += [f"| {data} | " + " | ".join(table) + " |", "|---" * (len(table) + 1) + "|"]
+        for loss in dict.fromkeys(loss for losses in table.values() for loss in losses):
+            cells = []
+            for losses in table.values():
+                trials = losses.get(loss, [])
+                kept = [remedy_values(t) for t in trials if "diverged" not in t and "refused" not in t]
+                lost = sum("diverged" in t for t in trials)
+                text = " / ".join(f"{statistics.mean(v[i] for v in kept):.{digits}f}" for i, digits in ((0, 1), (1, 2))) if kept else ""
+                cells.append("refused" if any("refused" in t for t in trials) else text + (f" ({lost} of {len(trials)} lost)" if lost else ""))
+            lines.append(f"| {loss} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines).strip()
+
+
+TABLES = {"table": table, "floors_table": floors_table, "remedies_worth": remedies_worth, "remedies_cells": remedies_cells,
+          "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
           "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
           "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "flagship_short": flagship_short, "published_table": published_table, "transfer_table": transfer_table,
           "lossless_table": lossless_table, "zoo_table": zoo_table, "price_table": price_table,
