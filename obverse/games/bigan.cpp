@@ -137,14 +137,18 @@ bool Bigan::penalised(const Round& round) const {
   return options_.r1.at(round.progress) > 0 || options_.r2.at(round.progress) > 0;
 }
 
-bool Bigan::penalised_apart() const {
+bool Bigan::never_penalised() const {
   const Schedule off = 0.0;
-  return options_.penalty_interval > 1 && !(options_.r1 == off && options_.r2 == off);
+  return options_.r1 == off && options_.r2 == off;
 }
+
+bool Bigan::penalised_apart() const { return options_.penalty_interval > 1 && !never_penalised(); }
+
+bool Bigan::intertwined() const { return penalised_apart() || never_penalised(); }
 
 // D minimises loss(D(x, E(x)), D(G(z), z)) + r1 / 2 ||grad D(x, E(x))||^2 + r2 / 2 ||grad D(G(z), z)||^2.
 Terms Bigan::discriminator_loss(Round& round) {
-  const Pairs pairs = without_grad([&] { return make_pairs(round); });
+  const Pairs pairs = make_pairs(round);  // in plain play G and E are frozen
   if (penalised_apart() || !penalised(round)) return discriminator_terms(judge(pairs));
   const Judgement judgement = judge_with_gradient(pairs);
   Terms terms = discriminator_terms(judgement);
@@ -216,7 +220,8 @@ std::vector<Terms> Bigan::gradients(const std::vector<Phase>& phases, Round& rou
     const bool critic = phase.player == "discriminator";
     terms.push_back(critic ? discriminator_terms(judgement) : generator_loss(pairs, judgement, round));
     std::vector<at::Tensor> own;
-    for (const auto& [name, p] : player(phase.player).parameters()) own.push_back(p);
+    for (const auto& [name, p] : player(phase.player).parameters())
+      if (p.requires_grad()) own.push_back(p);  // not D's held layers
     terms.back().total().backward({}, /*retain_graph=*/&phase != &phases.back(), false, own);
   }
   return terms;

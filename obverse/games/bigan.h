@@ -53,6 +53,7 @@ class Bigan : public Game {
  public:
   Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed);
   std::vector<Player>& players() override { return players_; }
+  bool intertwined() const override;
   std::vector<Phase> phases() override;
   Terms loss(const Phase& phase, Round& round) override;
   std::vector<std::pair<std::string, std::string>> formulas(const Phase& phase) override;
@@ -78,6 +79,7 @@ class Bigan : public Game {
   Judgement judge(const Pairs& pairs) const;
   Judgement judge_with_gradient(const Pairs& pairs) const;
   bool penalised(const Round& round) const;
+  bool never_penalised() const;
   bool penalised_apart() const;
   Terms discriminator_loss(Round& round);
   Terms discriminator_terms(const Judgement& judgement) const;

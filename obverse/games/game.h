@@ -94,6 +94,10 @@ class Game {
   /// Whether training changes what the model generates: monitors and metrics of samples mean something.
   virtual bool learns_to_generate() const { return true; }
 
+  /// Whether a main loss has a gradient in the other players' parameters too. Not where they meet through samples that
+  /// were cut off: from a pool, or at a penalty's points.
+  virtual bool intertwined() const { return true; }
+
   /// Real batches that a round shows; images seen are counted by it.
   virtual int64_t batches_per_round() { return 1; }
 

@@ -86,6 +86,12 @@ Gan::Gan(const GanOptions& options, const Domain& domain, uint64_t seed)
   if (options_.consistency_real + options_.consistency_fake > 0 &&
       (loss_.witness || domain.kind != Domain::Kind::image))
     fail("game.consistency: it is of logits of images: set both weights to 0");
+  if (loss_.witness && options_.drift > 0) fail("game.drift: it is of logits, {} has none: set it to 0", loss_.name);
+  if (loss_.floats && options_.view.adaptive_target > 0)
+    fail(
+        "game.adaptive_target: reads the sign of D's logits, and {} leaves their zero free: use another loss, or set "
+        "it to 0",
+        loss_.name);
   const auto *small = dynamic_cast<Growing*>(generator_.get()), *critic = dynamic_cast<Growing*>(judge_.get());
   if (!small != !critic || (small && small->stages() != critic->stages()))
     fail("generator and discriminator must grow together: both progressive, with as many stages in `channels`");
@@ -104,6 +110,12 @@ std::vector<Phase> Gan::phases() {
   result.push_back({"generator", "main"});
   if (options_.path_length.weight > 0) result.push_back({"generator", "path_length", options_.path_length.interval});
   return result;
+}
+
+bool Gan::intertwined() const {
+  const PenaltyOptions& r2 =
+      options_.penalties[static_cast<size_t>(&find_row(penalty_table(), "penalty", "r2") - penalty_table().data())];
+  return r2.interval > 1 || r2.weight == Schedule(0.0);  // else generated samples are the points that it is taken at
 }
 
 NamedTensors Gan::state() {
@@ -244,10 +256,11 @@ Terms Gan::discriminator_loss(Round& round) {
 void Gan::watch(Terms& terms, const at::Tensor& real_scores, const at::Tensor& fake_scores) {
   terms.watch("scores/real", mean_of(real_scores));
   terms.watch("scores/fake", mean_of(fake_scores));
-  terms.watch("signs/real", mean_sign_of(real_scores));
-  terms.watch("signs/fake", mean_sign_of(fake_scores));
+  const double real_sign = mean_sign_of(real_scores - loss_.undecided);
+  terms.watch("signs/real", real_sign);
+  terms.watch("signs/fake", mean_sign_of(fake_scores - loss_.undecided));
   if (!view_ || options_.view.adaptive_target == 0) return;
-  view_->observe(mean_sign_of(real_scores), real_scores.size(0) * options_.view.packing);
+  view_->observe(real_sign, real_scores.size(0) * options_.view.packing);
   terms.watch("augment/strength", view_->strength());
 }
 

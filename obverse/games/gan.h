@@ -69,6 +69,7 @@ class Gan : public Game {
   std::unique_ptr<LatentModel> model() override;
   std::vector<std::string> averaged() override { return {"generator"}; }
   int64_t batches_per_round() override { return options_.critic_steps; }
+  bool intertwined() const override;
   NamedTensors state() override;
 
  protected:

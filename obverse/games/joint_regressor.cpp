@@ -1,6 +1,7 @@
 #include "obverse/games/joint_regressor.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "obverse/games/player_table.h"
 #include "obverse/losses/reconstruction.h"
@@ -43,11 +44,20 @@ Terms JointRegressor::loss(const Phase& phase, Round& round) {
     return terms;
   }
   Terms terms = Gan::loss(phase, round);
-  if (phase.player == "generator" && generator_weight_ > 0) {
+  if (phase.player == "generator" && phase.name == "main" && generator_weight_ > 0) {
     networks_.generator->track(false);  // its statistics are those of the pass that the discriminator judged
     terms.add("latent", generator_weight_ * latent_error(labels(), round));
   }
   return terms;
+}
+
+std::vector<std::pair<std::string, std::string>> JointRegressor::formulas(const Phase& phase) {
+  const std::string error = "E |E(G(z)) - z|^2 / d";
+  if (phase.player == "encoder") return {{"latent", error}};
+  auto lines = Gan::formulas(phase);
+  if (phase.player == "generator" && phase.name == "main" && generator_weight_ > 0)
+    lines.emplace_back("latent", fmt::format("{:g} {}", generator_weight_, error));
+  return lines;
 }
 
 }  // namespace obverse

@@ -21,6 +21,7 @@ class JointRegressor : public Gan {
   JointRegressor(const JointRegressorOptions& options, const Domain& domain, uint64_t seed);
   std::vector<Phase> phases() override;
   Terms loss(const Phase& phase, Round& round) override;
+  std::vector<std::pair<std::string, std::string>> formulas(const Phase& phase) override;
   std::vector<std::string> averaged() override { return {"generator", "encoder"}; }
 
  private:

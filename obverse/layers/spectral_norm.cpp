@@ -30,8 +30,8 @@ at::Tensor SpectralNorm::forward(const at::Tensor& weight) {
       return 0;
     });
   }
-  // Copies: the buffers may move again before this pass is differentiated.
-  const at::Tensor sigma = at::dot(u_.clone(), at::mv(w, v_.clone()));
+  // Copies: the buffers may move again before this pass is differentiated. Of length 1: a moving average's are shorter.
+  const at::Tensor sigma = at::dot(unit(u_), at::mv(w, unit(v_)));
   return weight / sigma;
 }
 

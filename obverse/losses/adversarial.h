@@ -16,6 +16,7 @@ struct AdversarialLoss {
   at::Tensor (*generator)(const at::Tensor& real, const at::Tensor& fake);
   bool generator_needs_real = false;  // relativistic: G's loss reads the real logits too
   bool batch_statistic = false;
+  bool floats = false;   // reads differences of logits alone: a constant on all of them changes nothing
   double undecided = 0;  // the logit that says neither; reflecting logits there swaps the roles of real and fake
   /// What D's loss [N] gains when real samples' label is 1 - share: one-sided smoothing, Salimans 2016, section 3.4.
   /// Null where there are no labels.

@@ -30,7 +30,11 @@ const std::vector<Penalty>& penalty_table() {
       {"r2", "Mescheder 2018, section 4.1: gamma / 2 ||grad D||^2 on generated samples",
        [](const Tensor&, const Tensor& fake, Rng&) { return fake.detach(); }, zero_centred_penalty, 0.5, true},
       {"dragan", "Kodali 2017, section 3.3: lambda (||grad D|| - 1)^2 around real samples",
-       [](const Tensor& real, const Tensor&, Rng& rng) { return perturb(real.detach(), rng); }, one_centred_penalty, 1},
+       [](const Tensor& real, const Tensor&, Rng& rng) {
+         const Tensor x = real.detach();
+         return interpolate(x, perturb(x, rng), rng);
+       },
+       one_centred_penalty, 1},
   };
   return table;
 }

@@ -22,8 +22,8 @@ at::Tensor one_centred_penalty(const at::Tensor& g);
 /// Uniform points on the lines between x_real and x_fake, one random share a sample. [N, ...].
 at::Tensor interpolate(const at::Tensor& x_real, const at::Tensor& x_fake, Rng& rng);
 
-/// x_real + 0.5 std(x_real) u, u uniform in [0, 1) an element: DRAGAN's neighbourhood (Kodali 2017, as in its published
-/// code).
+/// x_real + 0.5 std(x_real) u, u uniform in [0, 1) an element: the end of DRAGAN's neighbourhood, whose points lie
+/// anywhere on the way there (Kodali 2017, as in its published code).
 at::Tensor perturb(const at::Tensor& x_real, Rng& rng);
 
 /// A penalty of the critic: where it is taken, and what is taken of the gradient there.

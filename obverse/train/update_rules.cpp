@@ -3,15 +3,9 @@
 #include <ATen/ATen.h>
 
 #include "obverse/core/autograd.h"
+#include "obverse/core/error.h"
 
 namespace obverse {
-
-Optimisers make_optimisers(Game& game, const UpdateRule& rule) {
-  Optimisers result;
-  for (Player& player : game.players())
-    result.emplace(player.name, Adam(player.parameters(), player.optimiser, rule.optimistic));
-  return result;
-}
 
 std::vector<Phase> due_phases(Game& game, int64_t round) {
   std::vector<Phase> due;
@@ -86,9 +80,11 @@ static void play_extragradient(Game& game, const std::vector<Phase>& due, Round&
   play_plain(game, after, round, optimisers, options, report);
 }
 
-static std::vector<at::Tensor> values(const NamedTensors& named) {
+// Those that learn: layers that are held do not.
+static std::vector<at::Tensor> learning(const NamedTensors& named) {
   std::vector<at::Tensor> result;
-  for (const auto& [name, tensor] : named) result.push_back(tensor);
+  for (const auto& [name, tensor] : named)
+    if (tensor.requires_grad()) result.push_back(tensor);
   return result;
 }
 
@@ -97,7 +93,6 @@ static std::vector<at::Tensor> values(const NamedTensors& named) {
 static void play_consensus(Game& game, const std::vector<Phase>& due, Round& round, Optimisers& optimisers,
                            const TrainOptions& options, const StepReport& report) {
   const auto [together, after] = split(due);
-  for (const auto& [name, module] : game.modules()) module->track(true);
   for (Player& p : game.players())
     for (auto& [name, module] : p.modules) module->set_requires_grad(true);
 
@@ -106,7 +101,9 @@ static void play_consensus(Game& game, const std::vector<Phase>& due, Round& rou
   std::vector<at::Tensor> everyone;
   at::Tensor energy = at::zeros({});
   for (const Phase& phase : together) {
-    const std::vector<at::Tensor> own = values(optimisers.at(phase.player).parameters());
+    const std::vector<at::Tensor> own = learning(optimisers.at(phase.player).parameters());
+    for (const auto& [name, module] : game.modules()) module->track(false);
+    for (auto& [name, module] : game.player(phase.player).modules) module->track(true);
     terms.push_back(game.loss(phase, round));
     fields.push_back(gradients(terms.back().total(), own, /*create_graph=*/true));
     for (const at::Tensor& g : fields.back()) energy = energy + 0.5 * g.square().sum();
@@ -122,6 +119,26 @@ static void play_consensus(Game& game, const std::vector<Phase>& due, Round& rou
   for (size_t i = 0; i < together.size(); ++i)
     report(together[i], terms[i], optimisers.at(together[i].player).step(round.progress));
   play_plain(game, after, round, optimisers, options, report);
+}
+
+static void check_rule(Game& game, const UpdateRule& rule) {
+  for (const Phase& phase : game.phases())
+    if (phase.repeats > 1 && rule.play != play_plain)
+      fail("train.update: \"{}\" plays everyone once a round: use \"plain\", or critic_steps = 1", rule.name);
+  if (rule.play == play_extragradient && game.players().size() < 2)
+    fail("train.update: \"extragradient\" is for games, and this recipe has one player: use \"plain\"");
+  if (rule.play == play_consensus && !game.intertwined())
+    fail(
+        "train.update: \"consensus\" needs losses that say how each player moves the other's gradient: here generated "
+        "samples are cut off (pools, penalties on them or on pairs every round): use another rule, or leave these out");
+}
+
+Optimisers make_optimisers(Game& game, const UpdateRule& rule) {
+  check_rule(game, rule);
+  Optimisers result;
+  for (Player& player : game.players())
+    result.emplace(player.name, Adam(player.parameters(), player.optimiser, rule.optimistic));
+  return result;
 }
 
 const std::vector<UpdateRule>& update_table() {

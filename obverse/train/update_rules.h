@@ -25,7 +25,8 @@ struct UpdateRule {
 /// plain (phases one after the other), simultaneous, optimistic, extragradient, consensus.
 const std::vector<UpdateRule>& update_table();
 
-/// An optimiser for each player, of the kind that the rule wants.
+/// An optimiser for each player, of the kind that the rule wants. Throws UserError where rule and game do not go
+/// together.
 Optimisers make_optimisers(Game& game, const UpdateRule& rule);
 
 /// The phases whose interval divides the round's number.

@@ -7,13 +7,14 @@
 #include <cmath>
 
 #include "obverse/apps/mixture.h"
-#include "obverse/core/error.h"
 #include "obverse/core/rng.h"
 #include "obverse/io/npz.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
+using ::obverse::testing::refusal;
 using ::testing::HasSubstr;
 
 at::Tensor row(std::vector<double> values) { return at::tensor(values, at::kDouble); }
@@ -76,12 +77,7 @@ TEST(Detection, ThresholdIsTheConformalQuantile) {
   const at::Tensor normal = at::arange(1, 20, at::kDouble);  // 19 scores
   EXPECT_DOUBLE_EQ(conformal_threshold(normal, 0.1), 18);    // ceil(0.9 * 20)
   EXPECT_DOUBLE_EQ(conformal_threshold(normal, 0.05), 19);
-  try {
-    conformal_threshold(normal, 0.04);
-    FAIL();
-  } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("hold out at least 24, or allow 0.05"));
-  }
+  EXPECT_THAT(refusal([&] { conformal_threshold(normal, 0.04); }), HasSubstr("hold out at least 24, or allow 0.05"));
   EXPECT_TRUE(at::allclose(conformal_p_values(normal, row({5.5, 0, 19, 20})), row({0.75, 1, 0.1, 0.05})));
 }
 

@@ -9,11 +9,14 @@
 #include "obverse/core/error.h"
 #include "obverse/io/files.h"
 #include "obverse/io/image.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
-class InvertTargets : public testing::Test {
+using ::obverse::testing::refusal;
+
+class InvertTargets : public ::testing::Test {
  protected:
   void SetUp() override { std::filesystem::create_directories(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -26,7 +29,7 @@ class InvertTargets : public testing::Test {
     domain.shape = {channels, height, width};
     return domain;
   }
-  std::string folder_ = testing::TempDir() + "invert_targets";
+  std::string folder_ = ::testing::TempDir() + "invert_targets";
 };
 
 TEST_F(InvertTargets, AreBytesSpreadOverMinusOneToOne) {
@@ -49,13 +52,8 @@ TEST_F(InvertTargets, OfGreyBecomeColour) {
 TEST_F(InvertTargets, AreResizedOnlyWhenAsked) {
   const std::string path = save("a.png", at::full({1, 8, 4}, 255));
   EXPECT_TRUE(read_targets({path}, images(1, 2, 2), true).x.equal(at::ones({1, 1, 2, 2})));
-  try {
-    read_targets({path}, images(1, 2, 2), false);
-    FAIL();
-  } catch (const UserError& e) {
-    EXPECT_THAT(e.what(),
-                testing::AllOf(testing::HasSubstr(path), testing::HasSubstr("4x8"), testing::HasSubstr("2x2")));
-  }
+  EXPECT_THAT(refusal([&] { read_targets({path}, images(1, 2, 2), false); }),
+              ::testing::AllOf(::testing::HasSubstr(path), ::testing::HasSubstr("4x8"), ::testing::HasSubstr("2x2")));
 }
 
 TEST_F(InvertTargets, OfAFolderComeInOrderOfName) {
@@ -69,14 +67,11 @@ TEST_F(InvertTargets, OfAFolderComeInOrderOfName) {
 TEST_F(InvertTargets, NameEveryBadFileALineEach) {
   const std::string good = save("good.png", at::full({1, 1, 1}, 0)), bad = folder_ + "/bad.png";
   write_file(bad, "not an image");
-  try {
+  const std::string message = refusal([&] {
     read_targets({bad, good, folder_ + "/missing.png"}, images(1, 1, 1), false);
-    FAIL();
-  } catch (const UserError& e) {
-    const std::string message = e.what();
-    EXPECT_THAT(message, testing::AllOf(testing::HasSubstr("bad.png"), testing::HasSubstr("missing.png")));
-    EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1);
-  }
+  });
+  EXPECT_THAT(message, ::testing::AllOf(::testing::HasSubstr("bad.png"), ::testing::HasSubstr("missing.png")));
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1);
 }
 
 TEST_F(InvertTargets, ArePicturesOnlyForModelsOfImages) {

@@ -4,16 +4,17 @@
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/engine.h"
-#include "obverse/core/error.h"
 #include "obverse/core/named_tensors.h"
 #include "obverse/core/placement.h"
 #include "obverse/core/rng.h"
 #include "obverse/core/table.h"
 #include "obverse/core/terms.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
+using ::obverse::testing::refusal;
 using ::testing::HasSubstr;
 
 struct Row {
@@ -21,20 +22,10 @@ struct Row {
 };
 const std::vector<Row> kRows = {{"hinge"}, {"wasserstein"}, {"minimax"}};
 
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(Table, AnUnknownNameIsAnsweredWithTheNearestAndTheListOfKnownOnes) {
-  const std::string message = message_of([] { find_row(kRows, "loss", "hinj"); });
+  const std::string message = refusal([] { find_row(kRows, "loss", "hinj"); });
   EXPECT_EQ(message, "unknown loss 'hinj': did you mean 'hinge'? (known: hinge, wasserstein, minimax)");
-  EXPECT_THAT(message_of([] { find_row(kRows, "loss", "xyzzyplugh"); }), Not(HasSubstr("did you mean")));
+  EXPECT_THAT(refusal([] { find_row(kRows, "loss", "xyzzyplugh"); }), Not(HasSubstr("did you mean")));
   EXPECT_EQ(find_row(kRows, "loss", "minimax").name, "minimax");
 }
 
@@ -99,11 +90,11 @@ TEST(Gradients, OfAnUnusedInputAreZero) {
 TEST(NamedTensors, NothingIsCopiedWhenAnythingDoesNotFit) {
   const NamedTensors target = {{"a", at::zeros({2})}, {"b", at::zeros({3})}};
   const NamedTensors wrong = {{"a", at::ones({2})}, {"b", at::ones({4})}};
-  EXPECT_EQ(message_of([&] { copy_named(target, wrong, "m.safetensors"); }),
+  EXPECT_EQ(refusal([&] { copy_named(target, wrong, "m.safetensors"); }),
             "m.safetensors: tensor 'b' is [4] Float, the model needs [3] Float");
   EXPECT_TRUE(at::equal(target[0].second, at::zeros({2})));
-  EXPECT_THAT(message_of([&] { copy_named(target, {{"a", at::ones({2})}}, "m"); }), HasSubstr("'b' is missing"));
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(refusal([&] { copy_named(target, {{"a", at::ones({2})}}, "m"); }), HasSubstr("'b' is missing"));
+  EXPECT_THAT(refusal([&] {
                 copy_named({target[0]}, {{"a", at::ones({2})}, {"c", at::ones({1})}}, "m");
               }),
               HasSubstr("holds 2 tensors, the model has 1"));
@@ -112,7 +103,7 @@ TEST(NamedTensors, NothingIsCopiedWhenAnythingDoesNotFit) {
 TEST(Placement, NamesAreChecked) {
   EXPECT_EQ(choose_placement("float32").compute, c10::kFloat);
   EXPECT_EQ(choose_placement("bfloat16").compute, c10::kBFloat16);
-  EXPECT_THAT(message_of([] { choose_placement("fp8"); }), HasSubstr("unknown precision 'fp8'"));
+  EXPECT_THAT(refusal([] { choose_placement("fp8"); }), HasSubstr("unknown precision 'fp8'"));
 }
 
 TEST(Engine, NamesItsKernelsInOneLine) {

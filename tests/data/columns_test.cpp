@@ -98,6 +98,17 @@ TEST_F(Tables, AreRefusedByTheLine) {
   EXPECT_THAT(refusal([&] { read_table(options("a\n1\n1\n")); }), HasSubstr("no column is left"));
 }
 
+TEST_F(Tables, ComeBackFromTheirNumbers) {
+  const std::string text = "age,\"a, b\",kind\n1,red,ok\n3,\"dark \"\"blue\"\"\",bad\n,red,ok\n";
+  DataOptions o = options(text);
+  o.label = "kind";
+  const Dataset data = read_table(o).data;
+  const auto& columns = data.domain.columns;
+  EXPECT_EQ(table_text(data.samples, columns, data.labels, data.domain.classes, "kind"), text);
+  const at::Tensor between = at::tensor({0.25f, 0.4f, 0.3f, 0.2f}).view({1, 4});  // no missing age; the first colour
+  EXPECT_EQ(table_text(between, columns), "age,\"a, b\"\n2.25,\"dark \"\"blue\"\"\"\n");
+}
+
 TEST_F(Tables, AreDataSetsLikeOthers) {
   std::string text = "a,kind\n";
   for (int i = 0; i < 40; ++i) text += std::to_string(i) + (i % 4 ? ",ok\n" : ",bad\n");

@@ -7,11 +7,13 @@
 #include "obverse/core/error.h"
 #include "obverse/games/recipe.h"
 #include "obverse/losses/penalties.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
-using testing::HasSubstr;
+using ::obverse::testing::refusal;
+using ::testing::HasSubstr;
 
 const Domain kPlane = {Domain::Kind::points, {3}, 0, {}};
 
@@ -200,6 +202,18 @@ TEST(Bigan, ASharedForwardPassGivesTheGradientsOfSeparateOnes) {
   }
 }
 
+TEST(Bigan, ASharedForwardPassLeavesHeldLayersAlone) {
+  const auto game = game_of("");
+  ASSERT_EQ(game->module("discriminator")->hold_layers(1), 1);
+  Draws draws;
+  Round round = draws.round();
+  game->gradients(game->phases(), round);
+  int64_t held = 0;
+  for (const auto& [name, parameter] : game->player("discriminator").parameters())
+    if (!parameter.grad().defined()) ++held;
+  EXPECT_EQ(held, 2);  // a matrix and its bias
+}
+
 TEST(Bigan, UniformCodesStayInTheirRange) {
   const auto game = game_of("prior = \"uniform\"");
   const auto model = game->model();
@@ -210,12 +224,7 @@ TEST(Bigan, UniformCodesStayInTheirRange) {
 }
 
 TEST(Bigan, AGaussianEncoderOfUniformCodesIsRefused) {
-  try {
-    game_of("prior = \"uniform\"\nstochastic = true");
-    FAIL();
-  } catch (const UserError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("Gaussian"));
-  }
+  EXPECT_THAT(refusal([&] { game_of("prior = \"uniform\"\nstochastic = true"); }), HasSubstr("Gaussian"));
 }
 
 }  // namespace

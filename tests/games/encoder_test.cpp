@@ -6,13 +6,14 @@
 #include <filesystem>
 
 #include "obverse/core/autograd.h"
-#include "obverse/core/error.h"
 #include "obverse/games/recipe.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
-using testing::HasSubstr;
+using ::obverse::testing::refusal;
+using ::testing::HasSubstr;
 
 Domain points(int64_t numbers) {
   Domain domain;
@@ -113,10 +114,10 @@ TEST(EncoderGame, GivesGradientsToTheEncoderAlone) {
 }
 
 // A folder of its own, with the file of a small gan that nobody trained.
-class EncoderFiles : public testing::Test {
+class EncoderFiles : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = testing::TempDir() + "encoder_game";
+    folder_ = ::testing::TempDir() + "encoder_game";
     std::filesystem::create_directories(folder_);
     gan_ = save("gan",
                 "[game]\nkind = \"gan\"\nz_dim = 3\n[generator]\nkind = \"mlp\"\nwidths = [7]\n"
@@ -135,15 +136,6 @@ class EncoderFiles : public testing::Test {
   }
   std::string recipe_text() const {
     return "[game]\nkind = \"encoder\"\nmodel = \"" + gan_ + "\"\n[encoder]\nkind = \"mlp\"\n[train]\nseed = 9\n";
-  }
-  template <class F>
-  static std::string message(const F& f) {
-    try {
-      f();
-    } catch (const UserError& e) {
-      return e.what();
-    }
-    return "nothing was thrown";
   }
   std::string folder_, gan_;
 };
@@ -172,28 +164,28 @@ TEST_F(EncoderFiles, AnEncodersModelCanBeTheSourceOfAnother) {
 TEST_F(EncoderFiles, TheEffectiveRecipeHoldsTheNetworksOfTheModel) {
   Recipe recipe = parse_recipe({recipe_text(), "encoder.toml", {}});
   const std::string text = write_options(recipe);
-  EXPECT_THAT(text, testing::AllOf(HasSubstr("widths = [7]"), HasSubstr("widths = [5]"), HasSubstr("z_dim = 3"),
-                                   HasSubstr(load_model(gan_).model->hash)));
+  EXPECT_THAT(text, ::testing::AllOf(HasSubstr("widths = [7]"), HasSubstr("widths = [5]"), HasSubstr("z_dim = 3"),
+                                     HasSubstr(load_model(gan_).model->hash)));
 }
 
 TEST_F(EncoderFiles, AModelThatChangedSinceIsRefused) {
   const Recipe recipe = parse_recipe({recipe_text(), "encoder.toml", {}});
   save("gan", "[game]\nkind = \"gan\"\nz_dim = 3\n[generator]\nkind = \"mlp\"\n[discriminator]\nkind = \"mlp\"\n",
        points(6));
-  EXPECT_THAT(message([&] { build_game(recipe, points(6))->begin(); }), HasSubstr("has changed since"));
+  EXPECT_THAT(refusal([&] { build_game(recipe, points(6))->begin(); }), HasSubstr("has changed since"));
 }
 
 TEST_F(EncoderFiles, DataOfAnotherKindThanTheModelsAreRefused) {
   const Recipe recipe = parse_recipe({recipe_text(), "encoder.toml", {}});
-  EXPECT_THAT(message([&] { build_game(recipe, points(4))->begin(); }), HasSubstr("was trained on"));
+  EXPECT_THAT(refusal([&] { build_game(recipe, points(4))->begin(); }), HasSubstr("was trained on"));
 }
 
 TEST_F(EncoderFiles, ARecipeMustNameAModel) {
-  EXPECT_THAT(message([] {
+  EXPECT_THAT(refusal([] {
                 parse_recipe({"[game]\nkind = \"encoder\"\n", "encoder.toml", {}});
               }),
               HasSubstr("game.model"));
-  EXPECT_THAT(message([] {
+  EXPECT_THAT(refusal([] {
                 parse_recipe({"[game]\nkind = \"encoder\"\nmodel = \"/nowhere\"\n", "encoder.toml", {}});
               }),
               HasSubstr("/nowhere"));
@@ -201,7 +193,7 @@ TEST_F(EncoderFiles, ARecipeMustNameAModel) {
 
 TEST_F(EncoderFiles, SomethingMustBeLearnt) {
   EXPECT_THAT(
-      message([&] {
+      refusal([&] {
         parse_recipe(
             {recipe_text(), "encoder.toml", {"game.latent_weight=0", "game.image_weight=0", "game.feature_weight=0"}});
       }),

@@ -112,6 +112,32 @@ TEST_P(EveryGame, EveryPlayersGradientsExistAfterAllMainPhasesTogether) {
   }
 }
 
+// Consensus steps need it: what one player's loss says of the others' parameters.
+TEST_P(EveryGame, ADiscriminatorsLossHasAGradientInTheOthersWhereTheGameSaysSo) {
+  Recipe r = recipe();
+  const auto game = build_game(r, domain());
+  NamedTensors others;
+  bool judged = false;
+  for (Player& p : game->players()) {
+    for (auto& [name, module] : p.modules) module->set_requires_grad(true);
+    if (p.name == "discriminator") {
+      judged = true;
+      continue;
+    }
+    const NamedTensors own = p.parameters();
+    others.insert(others.end(), own.begin(), own.end());
+  }
+  if (!judged) return;
+  Rng rng(5);
+  Round round([this] { return batch(6); }, rng);
+  round.batch = 6;
+  const at::Tensor loss = game->loss({"discriminator"}, round).total();
+  bool any = false;
+  for (const auto& [name, parameter] : others)
+    any = any || gradients(loss, {parameter}, /*create_graph=*/true).front().abs().sum().item<double>() > 0;
+  EXPECT_EQ(any, game->intertwined());
+}
+
 TEST_P(EveryGame, TheSameSeedGivesTheSameLoss) {
   Recipe r = recipe();
   const auto a = build_game(r, domain()), b = build_game(r, domain());

@@ -90,5 +90,17 @@ TEST(Formulas, AreThereForEveryLossAndSayWhatIsOn) {
   EXPECT_NE(all.find("main/classes=1 E -log C(y | G(z))\n"), std::string::npos) << all;
 }
 
+TEST(Formulas, OfAJointRegressorsPlayersAreTheirOwn) {
+  const auto game =
+      build_game(parse_recipe({"[game]\nkind = 'joint-regressor'\nz_dim = 2\ngenerator_weight = 0.5\n[generator]\n"
+                               "kind = 'mlp'\n[encoder]\nkind = 'mlp'\n[discriminator]\nkind = 'mlp'\n",
+                               "test",
+                               {}}),
+                 {Domain::Kind::points, {2}, 0, {}});
+  ASSERT_EQ(game->formulas({"encoder"}).size(), 1u);
+  EXPECT_EQ(game->formulas({"encoder"}).front().second, "E |E(G(z)) - z|^2 / d");
+  EXPECT_EQ(game->formulas({"generator"}).back().second, "0.5 E |E(G(z)) - z|^2 / d");
+}
+
 }  // namespace
 }  // namespace obverse

@@ -6,14 +6,15 @@
 #include <cmath>
 
 #include "obverse/core/autograd.h"
-#include "obverse/core/error.h"
 #include "obverse/games/made.h"
 #include "obverse/games/recipe.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
-using testing::HasSubstr;
+using ::obverse::testing::refusal;
+using ::testing::HasSubstr;
 
 const Domain kPlane = {Domain::Kind::points, {2}, 0, {}};
 const Domain kTiny = {Domain::Kind::image, {1, 2, 2}, 4, {}};  // four levels: 256 images in all
@@ -131,12 +132,7 @@ TEST(MadeGame, SaysThatItsImagesHaveNoGradient) {
 }
 
 TEST(MadeGame, PointsAreRefused) {
-  try {
-    game_of(kMade, kPlane);
-    FAIL();
-  } catch (const UserError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("maf"));
-  }
+  EXPECT_THAT(refusal([&] { game_of(kMade, kPlane); }), HasSubstr("maf"));
 }
 
 }  // namespace

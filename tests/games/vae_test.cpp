@@ -6,14 +6,15 @@
 #include <cmath>
 
 #include "obverse/core/autograd.h"
-#include "obverse/core/error.h"
 #include "obverse/games/binarise.h"
 #include "obverse/games/recipe.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
-using testing::HasSubstr;
+using ::obverse::testing::refusal;
+using ::testing::HasSubstr;
 
 const Domain kSpace = {Domain::Kind::points, {3}, 0, {}};
 
@@ -147,17 +148,9 @@ TEST(Vae, EveryLikelihoodOfImagesGivesABoundOfProbabilities) {
 }
 
 TEST(Vae, WhatDoesNotFitTogetherIsRefused) {
-  const auto message = [](const auto& f) -> std::string {
-    try {
-      f();
-    } catch (const UserError& e) {
-      return e.what();
-    }
-    return "nothing was thrown";
-  };
-  EXPECT_THAT(message([] { game_of("likelihood = \"bernoulli\""); }), HasSubstr("is for images"));
-  EXPECT_THAT(message([] { game_of("binarise = true"); }), HasSubstr("bernoulli"));
-  EXPECT_THAT(message([] { game_of("importance = true\nbeta = 2.0"); }), HasSubstr("no KL divergence"));
+  EXPECT_THAT(refusal([] { game_of("likelihood = \"bernoulli\""); }), HasSubstr("is for images"));
+  EXPECT_THAT(refusal([] { game_of("binarise = true"); }), HasSubstr("bernoulli"));
+  EXPECT_THAT(refusal([] { game_of("importance = true\nbeta = 2.0"); }), HasSubstr("no KL divergence"));
 }
 
 }  // namespace

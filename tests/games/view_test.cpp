@@ -105,6 +105,8 @@ TEST(View, WhatMakesNoSenseIsRefusedWithTheReason) {
   EXPECT_THAT(refusal(mlp + "loss = 'hinge'\nlabel_smoothing = 0.1", kPlane), HasSubstr("no labels to smooth"));
   EXPECT_THAT(refusal(mlp + "consistency_real = 10.0", kPlane), HasSubstr("of logits of images"));
   EXPECT_THAT(refusal(mlp + "loss = 'mmd'\nconditional = true", kImages), HasSubstr("know nothing of classes"));
+  EXPECT_THAT(refusal(mlp + "loss = 'mmd'\ndrift = 0.001", kPlane), HasSubstr("game.drift"));
+  EXPECT_THAT(refusal(mlp + "loss = 'wasserstein'\nadaptive_target = 0.6", kImages), HasSubstr("zero free"));
 }
 
 /// Every remedy of [game], [discriminator] and [train], each as the only one.

@@ -6,11 +6,13 @@
 #include "models_for_tests.h"
 #include "obverse/core/error.h"
 #include "obverse/infer/latent_file.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace obverse {
 namespace {
 
+using ::obverse::testing::refusal;
 using ::testing::HasSubstr;
 
 /// w = 3 z + 1; each of four layers adds its w, weighted by its number, to x.
@@ -72,12 +74,7 @@ TEST(CodeSpace, FilesKnowTheirs) {
   write_latents(path, *w, {at::randn({2, 5}), {}});
   EXPECT_EQ(space_of_latents(path), "w");
   EXPECT_EQ(read_latents(path, *w).code.size(0), 2);
-  try {
-    read_latents(path, *z);
-    FAIL();
-  } catch (const UserError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("use --space w"));
-  }
+  EXPECT_THAT(refusal([&] { read_latents(path, *z); }), HasSubstr("use --space w"));
 }
 
 }  // namespace

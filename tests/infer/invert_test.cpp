@@ -8,12 +8,12 @@
 #include <thread>
 
 #include "models_for_tests.h"
-#include "obverse/core/error.h"
 #include "tests/io/refused.h"
 
 namespace obverse {
 namespace {
 
+using ::obverse::testing::refusal;
 using ::testing::HasSubstr;
 
 InvertOptions options_for(const std::string& method) {
@@ -71,13 +71,10 @@ TEST(Invert, SaysThatTheModelHasNoEncoder) {
   EvenModel model;
   model.name = "m.safetensors";
   Rng rng(1);
-  try {
-    invert(model, at::zeros({1, 10}), {}, options_for("hybrid"), rng);
-    FAIL();
-  } catch (const UserError& e) {
-    EXPECT_THAT(e.what(), ::testing::AllOf(::testing::HasSubstr("m.safetensors has no encoder"),
-                                           ::testing::HasSubstr("optimise")));
-  }
+  EXPECT_THAT(refusal([&] {
+                invert(model, at::zeros({1, 10}), {}, options_for("hybrid"), rng);
+              }),
+              ::testing::AllOf(::testing::HasSubstr("m.safetensors has no encoder"), ::testing::HasSubstr("optimise")));
 }
 
 TEST(Invert, CodeDistanceIsPerNumber) {

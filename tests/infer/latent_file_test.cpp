@@ -3,26 +3,16 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
-#include <functional>
-
 #include "../temporary_folder.h"
 #include "models_for_tests.h"
-#include "obverse/core/error.h"
 #include "obverse/io/npz.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
+using ::obverse::testing::refusal;
 using ::testing::HasSubstr;
-
-std::string refusal(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const UserError& e) {
-    return e.what();
-  }
-  return "accepted";
-}
 
 TEST(LatentFile, ComesBackAsItWasAndLeadingAxesBecomeOne) {
   const testing::TemporaryFolder folder;

@@ -7,9 +7,12 @@
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/infer/search.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
+
+using ::obverse::testing::refusal;
 
 OptimiseOptions long_search() {
   OptimiseOptions options;
@@ -25,8 +28,8 @@ Optimised search(LatentModel& model, const at::Tensor& x, const OptimiseOptions&
   return optimise(model, x, draw_starts(model, x, y, options, rng), options, rng);
 }
 
-class Descent : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Every, Descent, testing::ValuesIn(names(descent_table())));
+class Descent : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Every, Descent, ::testing::ValuesIn(names(descent_table())));
 
 TEST_P(Descent, ReachesTheLeastSquaresCodeOfALinearDecoder) {
   LinearModel model(8, 20);
@@ -138,7 +141,8 @@ TEST_P(Descent, GivesAnImageTheSameCodeInAnyBatch) {
   const Optimised together = optimise(model, x, {z, {}, at::arange(7)}, options, a);
   const Optimised alone =
       optimise(model, x.slice(0, 3, 4), {z.slice(0, 3, 4), {}, at::zeros({1}, at::kLong)}, options, b);
-  EXPECT_LT((together.code[3] - alone.code[0]).abs().max().item<double>(), 1e-5);
+  // Products of one row and of many round differently, and a minimum is flat to half the digits of a float.
+  EXPECT_LT((together.code[3] - alone.code[0]).abs().max().item<double>(), 1e-3);
 }
 
 TEST_P(Descent, FindsTheClassOfAnImageWhenItIsNotGiven) {
@@ -261,12 +265,7 @@ TEST(Optimise, AsksForTheDiscriminatorThatFeaturesNeed) {
   model.name = "m.safetensors";
   OptimiseOptions options = long_search();
   options.feature_weight = 1;
-  try {
-    search(model, at::zeros({1, 10}), options);
-    FAIL();
-  } catch (const UserError& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr("m.safetensors"));
-  }
+  EXPECT_THAT(refusal([&] { search(model, at::zeros({1, 10}), options); }), ::testing::HasSubstr("m.safetensors"));
 }
 
 }  // namespace

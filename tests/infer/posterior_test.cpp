@@ -7,13 +7,14 @@
 
 #include "models_for_tests.h"
 #include "obverse/core/autograd.h"
-#include "obverse/core/error.h"
 #include "obverse/infer/diagnostics.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
-using testing::HasSubstr;
+using ::obverse::testing::refusal;
+using ::testing::HasSubstr;
 
 // x_t = phi x_{t-1} + sqrt(1 - phi^2) e: n independent-looking draws are worth n (1 - phi) / (1 + phi).
 at::Tensor autoregression(double phi, int64_t chains, int64_t n, Rng& rng) {
@@ -149,12 +150,7 @@ TEST(Posterior, FindsBothCodesOfADecoderThatCannotTellThemApart) {
 TEST(Posterior, NeedsAnObservationModel) {
   LinearModel model(2, 3);
   Rng rng(1);
-  try {
-    sample_posterior(model, at::zeros({1, 3}), {}, {}, rng);
-    FAIL();
-  } catch (const UserError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("--noise"));
-  }
+  EXPECT_THAT(refusal([&] { sample_posterior(model, at::zeros({1, 3}), {}, {}, rng); }), HasSubstr("--noise"));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "obverse/core/error.h"
+#include "tests/refusal.h"
 
 namespace obverse::testing {
 
@@ -14,18 +14,6 @@ namespace obverse::testing {
 inline void put(const std::string& path, const std::string& bytes) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-}
-
-/// The message with which `action` is refused as a mistake of the user's; a failure, and empty, when it is not.
-template <class Action>
-std::string refusal(Action&& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "was not refused";
-  return {};
 }
 
 /// Every proper beginning of `bytes` is refused by `read`.

@@ -292,6 +292,17 @@ TEST(SpectralNorm, MovesItsVectorsOnlyWhileTracking) {
   EXPECT_FALSE(at::equal(state_of(norm, "u"), before));
 }
 
+// A moving average of unit vectors that turn is shorter than 1.
+TEST(SpectralNorm, ReadsOnlyTheDirectionsOfItsVectors) {
+  Rng rng(1);
+  const at::Tensor w = Rng(2).normal({3, 4});
+  SpectralNorm norm(w, 0, rng);
+  norm.track(false);
+  const at::Tensor before = norm.forward(w);
+  for (const auto& [name, vector] : norm.state()) at::Tensor(vector).mul_(0.5);
+  EXPECT_TRUE(at::allclose(norm.forward(w), before));
+}
+
 TEST(SpectralNorm, DifferentiatesThroughSigma) {
   Rng rng(1);
   SpectralNorm norm(Rng(2).normal({3, 4}), 0, rng);

@@ -16,22 +16,14 @@
 #include "obverse/core/table.h"
 #include "obverse/metrics/classifier.h"
 #include "obverse/metrics/modes.h"
+#include "tests/refusal.h"
 #include "toy_images.h"
 
 namespace obverse {
 namespace {
 
-using testing::HasSubstr;
-
-template <class F>
-std::string message(F&& f) {
-  try {
-    f();
-  } catch (const UserError& e) {
-    return e.what();
-  }
-  return "no error";
-}
+using ::obverse::testing::refusal;
+using ::testing::HasSubstr;
 
 Dataset points(const std::string& name, const std::string& split) {
   DataOptions options;
@@ -82,7 +74,7 @@ struct LabelledJudge {
   }
 };
 
-class EveryMetric : public testing::TestWithParam<MetricRow> {};
+class EveryMetric : public ::testing::TestWithParam<MetricRow> {};
 
 TEST_P(EveryMetric, GivesFiguresWithAnIntervalAroundThemAndTheirProvenance) {
   static LabelledJudge images;
@@ -113,7 +105,7 @@ TEST_P(EveryMetric, GivesFiguresWithAnIntervalAroundThemAndTheirProvenance) {
   for (size_t i = 0; i < figures.size(); ++i) EXPECT_EQ(again[i].value, figures[i].value) << figures[i].name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, EveryMetric, testing::ValuesIn(metric_table()), RowName());
+INSTANTIATE_TEST_SUITE_P(Table, EveryMetric, ::testing::ValuesIn(metric_table()), RowName());
 
 TEST(Evaluate, MetricsThatSuitTheDataAreTakenWhenNoneIsNamed) {
   RingJudge judge;
@@ -146,7 +138,7 @@ TEST(Evaluate, RealDataIsAtItsFloorAndShiftedDataIsNot) {
   EXPECT_EQ(figure(same, "fid").floor, figure(shifted, "fid").floor);
 }
 
-class Interval : public testing::TestWithParam<const char*> {};
+class Interval : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Interval, HoldsNineteenTimesInTwenty) {
   // 60 independent sets of 500 points judged against one reference: the intervals should hold the mean of all of them.
@@ -172,7 +164,7 @@ TEST_P(Interval, HoldsNineteenTimesInTwenty) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, Interval, testing::Values("fid", "fid_infinity", "kid", "mmd", "swd", "pr", "dc"));
+INSTANTIATE_TEST_SUITE_P(Of, Interval, ::testing::Values("fid", "fid_infinity", "kid", "mmd", "swd", "pr", "dc"));
 
 TEST(Evaluate, RepeatsWithTheSameSeed) {
   RingJudge judge;
@@ -211,7 +203,7 @@ TEST(Evaluate, ImagesAreRoundedToBytesFirstAndClassesAreCountedByTheClassifier) 
   EXPECT_GT(figure(figures, "confident").value, 0.9);
   EXPECT_EQ(figure(figures, "smallest class").details.at(0).first, "bar 0");
   EXPECT_EQ(figure(evaluate(options, train, test, noisy, *network), "fid").value, figure(figures, "fid").value);
-  EXPECT_THAT(figure(figures, "fid").name, testing::StartsWith("fid300_toy-classifier-"));
+  EXPECT_THAT(figure(figures, "fid").name, ::testing::StartsWith("fid300_toy-classifier-"));
 }
 
 // Ten "digits" of 10x10 pixels, a pattern each, as the four IDX files of MNIST.
@@ -277,7 +269,7 @@ TEST(Evaluate, RefusesWhatCannotBeMeasured) {
     EvaluateOptions options;
     options.metrics = {metric};
     options.samples = samples;
-    return message([&] { judge.evaluator.evaluate(options, source); });
+    return refusal([&] { judge.evaluator.evaluate(options, source); });
   };
   EXPECT_THAT(said("fidd", 100, real), HasSubstr("did you mean 'fid'"));
   EXPECT_THAT(said("fid", 144, real), HasSubstr("fid: needs 145 samples for 144 features, there are 144"));
@@ -299,7 +291,7 @@ TEST(Evaluate, RefusesWhatCannotBeMeasured) {
                    }),
               HasSubstr("not finite"));
   const Dataset other = toy_images("test", 20, {3, 12, 12});
-  EXPECT_THAT(message([&] { Evaluator(judge.train, other, *judge.network); }), HasSubstr("differ"));
+  EXPECT_THAT(refusal([&] { Evaluator(judge.train, other, *judge.network); }), HasSubstr("differ"));
 }
 
 TEST(Evaluate, MeasuresTheFrechetDistanceOfFewSamplesOnlyWhenAsked) {
@@ -352,7 +344,7 @@ TEST(FigureLine, HasStyleGansKeysAndTheProvenance) {
   ASSERT_TRUE(std::getline(file, text));
   EXPECT_FALSE(std::getline(file, text));
   EXPECT_TRUE(std::filesystem::exists(folder.path() + "/metric-kid200_pixels.jsonl"));
-  EXPECT_THAT(message([&] { append_figures("/proc/nowhere", figures, line); }), HasSubstr("/proc/nowhere"));
+  EXPECT_THAT(refusal([&] { append_figures("/proc/nowhere", figures, line); }), HasSubstr("/proc/nowhere"));
 }
 
 }  // namespace

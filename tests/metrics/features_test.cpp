@@ -7,25 +7,16 @@
 #include <fstream>
 #include <thread>
 
-#include "obverse/core/error.h"
 #include "obverse/metrics/cache.h"
 #include "obverse/metrics/classifier.h"
+#include "tests/refusal.h"
 #include "toy_images.h"
 
 namespace obverse {
 namespace {
 
-using testing::HasSubstr;
-
-template <class F>
-std::string message(F&& f) {
-  try {
-    f();
-  } catch (const UserError& e) {
-    return e.what();
-  }
-  return "no error";
-}
+using ::obverse::testing::refusal;
+using ::testing::HasSubstr;
 
 ClassifierTraining short_training() {
   ClassifierTraining training;
@@ -107,21 +98,21 @@ TEST(Classifier, OfADamagedCacheFileIsRefusedByItsPath) {
   classifier_features(train, test, {}, short_training());
   const std::string path = cached_classifiers().at(0).path;
   std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
-  EXPECT_THAT(message([&] { classifier_features(train, test, {}, short_training()); }), HasSubstr(path));
+  EXPECT_THAT(refusal([&] { classifier_features(train, test, {}, short_training()); }), HasSubstr(path));
 }
 
 TEST(Classifier, RefusesDataWithoutLabelsPointsAndAFolderThatCannotBeWritten) {
   const CacheFolder cache;
   Dataset train = toy_images("train", 300);
   const Dataset test = toy_images("test", 60);
-  EXPECT_THAT(message([&] { train_classifier(toy_images("train", 12), {}); }), HasSubstr("too few"));
+  EXPECT_THAT(refusal([&] { train_classifier(toy_images("train", 12), {}); }), HasSubstr("too few"));
   train.labels = at::Tensor();
-  EXPECT_THAT(message([&] { classifier_features(train, test); }), HasSubstr("no labels"));
+  EXPECT_THAT(refusal([&] { classifier_features(train, test); }), HasSubstr("no labels"));
   Dataset points = toy_images("train", 300);
   points.domain = {Domain::Kind::points, {2}, 0, {}};
-  EXPECT_THAT(message([&] { train_classifier(points, {}); }), HasSubstr("points need no classifier"));
+  EXPECT_THAT(refusal([&] { train_classifier(points, {}); }), HasSubstr("points need no classifier"));
   setenv("OBVERSE_CACHE", "/proc/obverse", 1);
-  EXPECT_THAT(message([&] { classifier_features(toy_images("train", 300), test); }), HasSubstr("OBVERSE_CACHE"));
+  EXPECT_THAT(refusal([&] { classifier_features(toy_images("train", 300), test); }), HasSubstr("OBVERSE_CACHE"));
 }
 
 TEST(Features, OfPointsAreTheirCoordinates) {
@@ -132,17 +123,17 @@ TEST(Features, OfPointsAreTheirCoordinates) {
   EXPECT_EQ(network->label(), "coordinates");
   EXPECT_EQ(network->dims, 2);
   EXPECT_TRUE(at::equal(features_of(*network, ring, at::arange(10)), ring.head(10).x));
-  EXPECT_THAT(message([&] { network->logits(ring.head(1).x); }), HasSubstr("no classes"));
+  EXPECT_THAT(refusal([&] { network->logits(ring.head(1).x); }), HasSubstr("no classes"));
 }
 
 TEST(Features, AreFoundByNameOrRefusedWithTheNearestOne) {
   const Dataset data = toy_images("train", 40);
   EXPECT_EQ(choose_features("pixels", {}, data)->dims, 144);
-  EXPECT_THAT(message([&] { choose_features("pixel", {}, data); }), HasSubstr("did you mean 'pixels'"));
-  EXPECT_THAT(message([&] { choose_features("nowhere.pt", {}, data); }), HasSubstr("nowhere.pt: no such file"));
+  EXPECT_THAT(refusal([&] { choose_features("pixel", {}, data); }), HasSubstr("did you mean 'pixels'"));
+  EXPECT_THAT(refusal([&] { choose_features("nowhere.pt", {}, data); }), HasSubstr("nowhere.pt: no such file"));
   Dataset unlabelled = toy_images("train", 40);
   unlabelled.labels = at::Tensor();
-  EXPECT_THAT(message([&] { choose_features("", {}, unlabelled); }), HasSubstr("--features FILE.pt"));
+  EXPECT_THAT(refusal([&] { choose_features("", {}, unlabelled); }), HasSubstr("--features FILE.pt"));
 }
 
 TEST(Features, OfTheRandomNetworkAreTheSameEveryTimeAndSeeDamage) {
@@ -206,9 +197,9 @@ class Broken : public FeatureNetwork {
 TEST(Features, ThatAreNotFiniteOrNotVectorsAreRefused) {
   const at::Tensor x = at::zeros({2, 1, 4, 4});
   Broken nan(at::full({2, 3}, std::nan("")));
-  EXPECT_THAT(message([&] { features_of(nan, x); }), HasSubstr("not finite"));
+  EXPECT_THAT(refusal([&] { features_of(nan, x); }), HasSubstr("not finite"));
   Broken one(at::zeros({1, 3}));
-  EXPECT_THAT(message([&] { features_of(one, x); }), HasSubstr("a vector for each sample"));
+  EXPECT_THAT(refusal([&] { features_of(one, x); }), HasSubstr("a vector for each sample"));
 }
 
 }  // namespace

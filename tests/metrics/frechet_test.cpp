@@ -11,9 +11,12 @@
 #include "obverse/core/rng.h"
 #include "obverse/io/npz.h"
 #include "obverse/metrics/scatter.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
+
+using ::obverse::testing::refusal;
 
 NamedTensors fixture() { return read_npz(OBVERSE_SOURCE_DIR "/tests/fixtures/metrics.npz"); }
 
@@ -178,7 +181,7 @@ TEST(Frechet, OfWideNearlySingularFeaturesIsTheSameOnMatrixUnits) {
 }
 
 TEST(Statistics, OfAFileGiveTheDistanceOfItsSamples) {
-  const std::string path = testing::TempDir() + "statistics.npz";
+  const std::string path = ::testing::TempDir() + "statistics.npz";
   const at::Tensor x = draws(1, 300, 4), y = draws(2, 200, 4) * 2 + 1;
   write_npz(path, {{"mu", moments(x).mean()}, {"sigma", moments(x).covariance()}});
   EXPECT_TRUE(is_statistics(path));
@@ -193,19 +196,11 @@ TEST(Statistics, OfAFileGiveTheDistanceOfItsSamples) {
 }
 
 TEST(Moments, RefuseOneSampleNotANumberAndUnlikeWidths) {
-  const auto message = [](const std::function<void()>& f) -> std::string {
-    try {
-      f();
-    } catch (const UserError& e) {
-      return e.what();
-    }
-    return "no error";
-  };
-  EXPECT_THAT(message([] { moments(at::ones({1, 3})).covariance(); }), testing::HasSubstr("at least two samples"));
+  EXPECT_THAT(refusal([] { moments(at::ones({1, 3})).covariance(); }), ::testing::HasSubstr("at least two samples"));
   const at::Tensor broken = at::full({4, 2}, std::numeric_limits<double>::quiet_NaN());
-  EXPECT_THAT(message([&] { moments(broken); }), testing::HasSubstr("not finite"));
-  EXPECT_THAT(message([] { frechet_distance(moments(draws(1, 9, 2)), moments(draws(1, 9, 3))); }),
-              testing::HasSubstr("2 and 3 numbers"));
+  EXPECT_THAT(refusal([&] { moments(broken); }), ::testing::HasSubstr("not finite"));
+  EXPECT_THAT(refusal([] { frechet_distance(moments(draws(1, 9, 2)), moments(draws(1, 9, 3))); }),
+              ::testing::HasSubstr("2 and 3 numbers"));
 }
 
 }  // namespace

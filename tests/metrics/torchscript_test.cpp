@@ -4,26 +4,17 @@
 
 #include <fstream>
 
-#include "obverse/core/error.h"
 #include "obverse/io/resize.h"
 #include "obverse/metrics/classes.h"
 #include "obverse/metrics/features.h"
+#include "tests/refusal.h"
 #include "toy_images.h"
 
 namespace obverse {
 namespace {
 
-using testing::HasSubstr;
-
-template <class F>
-std::string message(F&& f) {
-  try {
-    f();
-  } catch (const UserError& e) {
-    return e.what();
-  }
-  return "no error";
-}
+using ::obverse::testing::refusal;
+using ::testing::HasSubstr;
 
 void save(const std::string& path, const std::string& code) {
   torch::jit::Module module("network");
@@ -65,9 +56,9 @@ TEST(TorchScript, IsFedImagesResizedAsItsCardSays) {
       at::allclose(bilinear.select(1, 4), x.select(1, 0).select(1, 2).select(1, 2) * 127.5 + 127.5, 1e-5, 1e-3));
   EXPECT_FALSE(at::allclose(fed(R"({"size": 3, "resize": "pil-bicubic", "input": "float255"})"), bilinear, 0, 1));
   EXPECT_EQ(torchscript_features(path)->resize, "pil-bicubic to 3");
-  EXPECT_THAT(message([&] { fed(R"({"size": 3, "resize": "bicubic"})"); }),
+  EXPECT_THAT(refusal([&] { fed(R"({"size": 3, "resize": "bicubic"})"); }),
               HasSubstr("pil-bicubic or legacy-bilinear"));
-  EXPECT_THAT(message([&] { fed(R"({"size": 9000})"); }), HasSubstr("9000"));
+  EXPECT_THAT(refusal([&] { fed(R"({"size": 9000})"); }), HasSubstr("9000"));
 }
 
 TEST(TorchScript, FollowsItsCard) {
@@ -105,35 +96,35 @@ TEST(TorchScript, OfAClassifierTellsClassesFromLogitsOrProbabilities) {
   const double by_hand = 2 * std::exp(p * std::log(p) + (1 - p) * std::log(1 - p));
   EXPECT_NEAR(score("return torch.cat([m, -m], 1)", "logits"), by_hand, 1e-6);  // float32 network
   EXPECT_NEAR(score("return torch.softmax(torch.cat([m, -m], 1), 1)", "probabilities"), by_hand, 1e-6);
-  EXPECT_THAT(message([&] { score("return torch.cat([m, -m], 1)", "probabilities"); }), HasSubstr("sum to 1"));
-  EXPECT_THAT(message([&] { score("return m", "classes"); }), HasSubstr("use \"features\", \"logits\" or"));
+  EXPECT_THAT(refusal([&] { score("return torch.cat([m, -m], 1)", "probabilities"); }), HasSubstr("sum to 1"));
+  EXPECT_THAT(refusal([&] { score("return m", "classes"); }), HasSubstr("use \"features\", \"logits\" or"));
   save(path, "def forward(self, x):\n  return x.mean([2, 3])");
   write(folder.path() + "/net.json", "{}");
   EXPECT_EQ(torchscript_features(path)->classes(), 0);
-  EXPECT_THAT(message([&] { torchscript_features(path)->logits(x); }), HasSubstr("no classes"));
+  EXPECT_THAT(refusal([&] { torchscript_features(path)->logits(x); }), HasSubstr("no classes"));
 }
 
 TEST(TorchScript, OfAWrongFileCardOrShapeIsRefusedInOneLine) {
   const CacheFolder folder;
   const std::string path = folder.path() + "/net.pt", card = folder.path() + "/net.json";
   write(path, "not a network");
-  const std::string damaged = message([&] { torchscript_features(path); });
+  const std::string damaged = refusal([&] { torchscript_features(path); });
   EXPECT_THAT(damaged, HasSubstr("net.pt: not a TorchScript network"));
   EXPECT_EQ(damaged.find('\n'), std::string::npos);
   save(path, "def forward(self, x):\n  return torch.mm(x, x)");
   const auto network = torchscript_features(path);
-  const std::string failing = message([&] { features_of(*network, at::zeros({2, 1, 4, 4})); });
+  const std::string failing = refusal([&] { features_of(*network, at::zeros({2, 1, 4, 4})); });
   EXPECT_THAT(failing, HasSubstr("net.pt: fails on samples of 1x4x4"));
   EXPECT_EQ(failing.find('\n'), std::string::npos) << failing;
   write(card, R"({"nam": "x"})");
-  EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("did you mean 'name'"));
+  EXPECT_THAT(refusal([&] { torchscript_features(path); }), HasSubstr("did you mean 'name'"));
   write(card, R"({"input": "half"})");
-  EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("use \"float\", \"float255\" or \"uint8\""));
+  EXPECT_THAT(refusal([&] { torchscript_features(path); }), HasSubstr("use \"float\", \"float255\" or \"uint8\""));
   write(card, R"({"channels": "three"})");
-  EXPECT_THAT(message([&] { torchscript_features(path); }), HasSubstr("not a JSON card"));
+  EXPECT_THAT(refusal([&] { torchscript_features(path); }), HasSubstr("not a JSON card"));
   write(card, R"({"channels": 3})");
   const auto colour = torchscript_features(path);
-  EXPECT_THAT(message([&] { features_of(*colour, at::zeros({2, 2, 4, 4})); }), HasSubstr("3 channels"));
+  EXPECT_THAT(refusal([&] { features_of(*colour, at::zeros({2, 2, 4, 4})); }), HasSubstr("3 channels"));
 }
 
 }  // namespace

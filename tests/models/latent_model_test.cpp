@@ -6,13 +6,14 @@
 
 #include <numeric>
 
-#include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/models/networks.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
 
+using ::obverse::testing::refusal;
 using ::testing::HasSubstr;
 
 /// x = 2 z + y, and a record of the batch sizes it was asked for.
@@ -105,16 +106,8 @@ TEST(Sample, DrawsLabelsWhereTheModelNeedsThem) {
 
 TEST(LatentModel, SaysWhatItLacks) {
   Doubler model(0);
-  const auto message = [&](const auto& f) -> std::string {
-    try {
-      f();
-    } catch (const UserError& e) {
-      return e.what();
-    }
-    return "nothing was thrown";
-  };
-  EXPECT_THAT(message([&] { model.encode({}, {}); }), HasSubstr("doubler.safetensors: the model has no encoder"));
-  EXPECT_THAT(message([&] { model.features({}); }), HasSubstr("doubler.safetensors: the model has no discriminator"));
+  EXPECT_THAT(refusal([&] { model.encode({}, {}); }), HasSubstr("doubler.safetensors: the model has no encoder"));
+  EXPECT_THAT(refusal([&] { model.features({}); }), HasSubstr("doubler.safetensors: the model has no discriminator"));
 }
 
 }  // namespace

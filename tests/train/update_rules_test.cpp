@@ -1,17 +1,21 @@
 #include "obverse/train/update_rules.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <map>
 
 #include "obverse/core/table.h"
+#include "tests/refusal.h"
 #include "toy_game.h"
 
 namespace obverse {
 namespace {
 
-using testing::ScalarGame;
+using ::obverse::testing::refusal;
+using ::obverse::testing::ScalarGame;
+using ::testing::HasSubstr;
 
 const std::vector<Phase> kBothMain = {{"discriminator"}, {"generator"}};
 
@@ -142,6 +146,23 @@ TEST(UpdateRules, ConsensusAddsTheGradientOfHalfTheSquaredGradientNorm) {
        [&](const Phase& phase, const Terms&, double norm) { norms[phase.player] = norm; });
   EXPECT_NEAR(norms["discriminator"], 84, 1e-4);
   EXPECT_NEAR(norms["generator"], 60, 1e-4);
+}
+
+TEST(UpdateRules, AreRefusedWhereTheyDoNotFitTheGame) {
+  ScalarGame twice(1, 1, {{"discriminator", "main", 1, 2}, {"generator"}}, bilinear, steps_of(0.1));
+  for (const UpdateRule& rule : update_table())
+    if (rule.name != "plain") {
+      EXPECT_THAT(refusal([&] { make_optimisers(twice, rule); }), HasSubstr("critic_steps = 1"));
+    }
+  make_optimisers(twice, update_table().front());
+  struct Apart : ScalarGame {
+    using ScalarGame::ScalarGame;
+    bool intertwined() const override { return false; }
+  } apart(1, 1, kBothMain, bilinear, steps_of(0.1));
+  EXPECT_THAT(refusal([&] { optimisers_of(apart, "consensus"); }), HasSubstr("cut off"));
+  ScalarGame alone(1, 1, {{"discriminator"}}, bilinear, steps_of(0.1));
+  alone.players().pop_back();
+  EXPECT_THAT(refusal([&] { optimisers_of(alone, "extragradient"); }), HasSubstr("one player"));
 }
 
 // min_a max_b a b from (0.05, 1) by steps of Adam's sign, 0.1: a falls past zero. Played together b rises by the a that
