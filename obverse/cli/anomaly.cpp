@@ -14,6 +14,7 @@
 #include "obverse/cli/commands.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/data/columns.h"
 #include "obverse/io/files.h"
 
 namespace obverse {
@@ -126,13 +127,6 @@ Json histogram_json(const Detector& detector, const at::Tensor& score, const at:
   return json;
 }
 
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
 // One line a sample: for spreadsheets, and for programs that read lines of JSON.
 void write_lines(const std::string& out, const ScoredData& data, const at::Tensor& score, const at::Tensor& p_value,
                  double threshold) {
@@ -142,7 +136,7 @@ void write_lines(const std::string& out, const ScoredData& data, const at::Tenso
   for (int64_t i = 0; i < score.size(0); ++i) {
     const std::string name = data.names.empty() ? "" : data.names[static_cast<size_t>(i)], kind = data.class_of(i);
     const int label = s[i] > threshold;
-    csv += fmt::format("{},{},{},{:.9g},{:.6g},{}\n", i, quoted(name), quoted(kind), s[i], p[i], label);
+    csv += fmt::format("{},{},{},{:.9g},{:.6g},{}\n", i, csv_cell(name), csv_cell(kind), s[i], p[i], label);
     Json line = {{"sample", i}, {"score", s[i]}, {"p_value", p[i]}, {"label", label}};
     if (!name.empty()) line["name"] = name;
     if (!kind.empty()) line["class"] = kind;

@@ -9,9 +9,11 @@
 #include "obverse/cli/commands.h"
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
+#include "obverse/data/columns.h"
 #include "obverse/games/recipe.h"
 #include "obverse/infer/code_space.h"
 #include "obverse/infer/latent_file.h"
+#include "obverse/io/files.h"
 #include "obverse/io/image.h"
 #include "obverse/io/npz.h"
 
@@ -69,6 +71,19 @@ Latents choose_codes(const SampleCommand& c, LatentModel& model, std::vector<std
   return {latents_for_seeds(model, seeds, scale), choose_labels(model, c.label, static_cast<int64_t>(seeds.size()))};
 }
 
+// A table's rows as a table again, other points as numbers.
+void write_points(const SampleCommand& c, const LoadedModel& loaded, const at::Tensor& x, const at::Tensor& y) {
+  const std::vector<TableColumn>& columns = loaded.domain.columns;
+  const std::string path = !c.out.empty() ? c.out : columns.empty() ? "samples.npz" : "samples.csv";
+  if (is_csv(path) && !columns.empty())
+    write_file(path, table_text(x, columns, y, loaded.domain.classes, loaded.recipe.data.label));
+  else if (is_csv(path))
+    fail("--out {}: {} was not trained on a table: write an .npz file", path, c.model);
+  else
+    write_npz(path, {{"arr_0", x}});
+  fmt::print("{}\n", path);
+}
+
 void run_sample(const SampleCommand& c) {
   LoadedModel loaded = load_model(c.model);
   if (!c.latents.empty()) loaded.model = in_space(std::move(loaded.model), space_of_latents(c.latents));
@@ -77,12 +92,7 @@ void run_sample(const SampleCommand& c) {
   std::vector<std::string> names;
   const Latents codes = choose_codes(c, model, names);
   const at::Tensor x = decode_all(model, codes.code, codes.y);
-  if (model.domain().kind == Domain::Kind::points) {
-    const std::string path = c.out.empty() ? "samples.npz" : c.out;
-    write_npz(path, {{"arr_0", x}});
-    fmt::print("{}\n", path);
-    return;
-  }
+  if (model.domain().kind == Domain::Kind::points) return write_points(c, loaded, x, codes.y);
   const at::Tensor bytes = to_bytes(x);
   if (!c.out.empty()) {
     std::error_code error;
@@ -115,7 +125,8 @@ void setup_sample(CLI::App& app) {
   app.add_option("--class", c->label, "class of all samples, by name or number; else classes in turn");
   app.add_option("--grid", c->grid, "one PNG with all samples")->type_name("OUT.png");
   app.add_option("--columns", c->columns, "of the grid; 0: about square")->check(CLI::Range(0, 1000));
-  app.add_option("--out", c->out, "folder for one PNG a seed; for points, an .npz file")->type_name("DIR");
+  app.add_option("--out", c->out, "folder for one PNG a seed; of points an .npz file, of a table's rows a .csv")
+      ->type_name("DIR");
   app.callback([c] { run_sample(*c); });
 }
 

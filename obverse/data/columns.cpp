@@ -310,4 +310,38 @@ Reading read_table(const DataOptions& options, const std::vector<TableColumn>& c
   return encoder.encode(columns.empty() ? encoder.learn_columns() : columns);
 }
 
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+std::string table_text(const at::Tensor& rows, const std::vector<TableColumn>& columns, const at::Tensor& labels,
+                       const std::vector<std::string>& classes, const std::string& label) {
+  std::vector<std::string> cells;
+  for (const TableColumn& column : columns) cells.push_back(csv_cell(column.name));
+  if (labels.defined()) cells.push_back(csv_cell(label));
+  std::string text = fmt::format("{}\n", fmt::join(cells, ","));
+  const at::Tensor values = rows.to(at::kFloat).contiguous();
+  for (int64_t i = 0; i < values.size(0); ++i) {
+    const float* at = values.data_ptr<float>() + i * values.size(1);
+    cells.clear();
+    for (const TableColumn& column : columns) {
+      const float* end = at + column.width();
+      if (column.missing && end[-1] > 0.5)
+        cells.emplace_back();
+      else if (column.categories.empty())
+        cells.push_back(fmt::format("{:.6g}", column.mean + column.std * static_cast<double>(*at)));
+      else
+        cells.push_back(
+            csv_cell(column.categories[static_cast<size_t>(std::max_element(at, end - column.missing) - at)]));
+      at = end;
+    }
+    if (labels.defined()) cells.push_back(csv_cell(classes.at(static_cast<size_t>(labels[i].item<int64_t>()))));
+    text += fmt::format("{}\n", fmt::join(cells, ","));
+  }
+  return text;
+}
+
 }  // namespace obverse

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <string>
 #include <vector>
 
@@ -26,5 +28,13 @@ TableText read_table_text(const std::string& path);
 /// numbers, nan and infinities, columns of more than 100 categories. columns: empty, or what a model knows of its
 /// table: then columns are found by name, others are left out, a category that is not known is none of them.
 Reading read_table(const DataOptions& options, const std::vector<TableColumn>& columns = {});
+
+/// A cell as it stands in a file: in quotes where it must be.
+std::string csv_cell(const std::string& text);
+/// The way back: rows as read_table makes them, float32 [N, D], become a table's text. Of categories the largest
+/// counts; a cell is empty where the number that says so is above a half. labels: int64 [N] among `classes`, or
+/// undefined; a last column of that name.
+std::string table_text(const at::Tensor& rows, const std::vector<TableColumn>& columns, const at::Tensor& labels = {},
+                       const std::vector<std::string>& classes = {}, const std::string& label = "label");
 
 }  // namespace obverse
