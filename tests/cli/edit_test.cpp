@@ -19,13 +19,15 @@ class Edit : public ::testing::Test {
   // Two conditional models of Fashion-MNIST that have hardly learned anything.
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder;
-    std::ofstream(file("m.toml")) << "name = 'm'\n[data]\nlimit = 500\n[game]\nz_dim = 6\nconditional = true\n"
-                                     "[generator]\nkind = 'mlp'\nwidths = [16]\n[discriminator]\nkind = 'mlp'\n"
-                                     "widths = [16]\n[train]\nkimg = 0.1\nbatch = 10\n[eval]\nmetrics = []\n";
-    std::ofstream(file("s.toml")) << "name = 's'\n[data]\nlimit = 500\n[game]\nz_dim = 6\n[generator]\n"
-                                     "kind = 'stylegan2'\nchannels = [8, 8]\nw_dim = 8\nmapping_layers = 1\n"
-                                     "[discriminator]\nkind = 'mlp'\nwidths = [16]\n[train]\nkimg = 0.02\nbatch = 10\n"
-                                     "[eval]\nmetrics = []\n";
+    std::ofstream(file("m.toml"))
+        << "name = 'm'\n[data]\nlimit = 500\n[game]\nz_dim = 6\nconditional = true\n"
+           "[generator]\nkind = 'mlp'\nwidths = [16]\n[discriminator]\nkind = 'mlp'\n"
+           "widths = [16]\n[train]\nkimg = 0.1\nbatch = 10\nmonitors = false\n[eval]\nmetrics = []\n";
+    std::ofstream(file("s.toml"))
+        << "name = 's'\n[data]\nlimit = 500\n[game]\nz_dim = 6\n[generator]\n"
+           "kind = 'stylegan2'\nchannels = [8, 8]\nw_dim = 8\nmapping_layers = 1\n"
+           "[discriminator]\nkind = 'mlp'\nwidths = [16]\n[train]\nkimg = 0.02\nbatch = 10\nmonitors = false\n"
+           "[eval]\nmetrics = []\n";
     run({"train", file("m.toml"), "--out", file("runs"), "--quiet"});
     run({"train", file("s.toml"), "--out", file("runs"), "--quiet"});
   }
