@@ -485,7 +485,7 @@ def remedies_worth(results):
                 return [statistics.mean(p[i] for p in pairs) for i in (0, 1)] if pairs else [float("nan")] * 2, lost, len(trials)
             def score(trials):
                 pairs = [(remedy_values(t) if "diverged" not in t else ((1e9, 0) if data == "fashion-mnist" else (0, 0))) for t in trials]
-                return statistics.mean(p[1] if data == "fashion-mnist" else p[0] * p[1] for p in pairs)
+                return statistics.mean(p[1] if data == "fashion-mnist" else p[0] for p in pairs)
             (a, b), lost, n = summary(losses)
             (c, d), lost_without, n_without = summary(table["none"])
             better = sum(score(held[loss]) > score(table["none"][loss]) for loss in held if loss in table["none"])
