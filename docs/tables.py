@@ -451,9 +451,17 @@ def floors_table(results):
 
 
 def remedy_values(trial):
-    """The two figures of a trial: modes and high quality, or FID and coverage."""
+    """The two figures of a trial: modes and high quality, or FID and coverage. A lost run found no mode and covers nothing."""
+    if "diverged" in trial:
+        return (float("nan") if trial["data"] == "fashion-mnist" else 0, 0)
     found = lambda end: next(v for k, v in trial.items() if k.endswith(end))
     return (found("fid"), found("coverage")) if trial["data"] == "fashion-mnist" else (found("_modes"), found("high_quality"))
+
+
+def remedy_mean(trials, which):
+    """Over trials, those without the figure left out."""
+    values = [v for v in (remedy_values(t)[which] for t in trials) if v == v]
+    return statistics.mean(values) if values else float("nan")
 
 
 def by_remedy(results, data):
@@ -477,20 +485,14 @@ def remedies_worth(results):
             held = {loss: trials for loss, trials in losses.items() if not any("refused" in t for t in trials)}
             if not held:
                 continue
-            def summary(rows):
-                trials = [t for loss in held for t in rows.get(loss, [])]
-                lost = sum("diverged" in t for t in trials)
-                # A lost run found nothing: no mode; of garments, whose FID has no such bound, it is left out.
-                pairs = [remedy_values(t) if "diverged" not in t else (0, 0) for t in trials if data != "fashion-mnist" or "diverged" not in t]
-                return [statistics.mean(p[i] for p in pairs) for i in (0, 1)] if pairs else [float("nan")] * 2, lost, len(trials)
-            def score(trials):
-                pairs = [(remedy_values(t) if "diverged" not in t else ((1e9, 0) if data == "fashion-mnist" else (0, 0))) for t in trials]
-                return statistics.mean(p[1] if data == "fashion-mnist" else p[0] for p in pairs)
-            (a, b), lost, n = summary(losses)
-            (c, d), lost_without, n_without = summary(table["none"])
-            better = sum(score(held[loss]) > score(table["none"][loss]) for loss in held if loss in table["none"])
-            cells = [remedy, str(len(held)), f"{a:.1f}", f"{b:.3f}"]
-            cells += ["", "", "", f"{lost} of {n}", ""] if remedy == "none" else [f"{c:.1f}", f"{d:.3f}", f"{better} of {len(held)}", f"{lost} of {n}", f"{lost_without} of {n_without}"]
+            decides = 1 if data == "fashion-mnist" else 0  # coverage, or modes
+            trials = [t for loss in held for t in held[loss]]
+            without = [t for loss in held for t in table["none"].get(loss, [])]
+            lost = [f"{sum('diverged' in t for t in group)} of {len(group)}" for group in (trials, without)]
+            better = sum(remedy_mean(held[loss], decides) > remedy_mean(table["none"][loss], decides) for loss in held if loss in table["none"])
+            cells = [remedy, str(len(held)), f"{remedy_mean(trials, 0):.1f}", f"{remedy_mean(trials, 1):.3f}"]
+            cells += ["", "", "", lost[0], ""] if remedy == "none" else [
+                f"{remedy_mean(without, 0):.1f}", f"{remedy_mean(without, 1):.3f}", f"{better} of {len(held)}", *lost]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines).strip()

@@ -133,9 +133,9 @@ at::Tensor svm_normal(const at::Tensor& x, const at::Tensor& y, double c) {
   at::Tensor penalty = at::ones({d + 1}, x.options());
   penalty[d] = 1e-6;  // hardly any on the bias: enough for a solution to exist
   at::Tensor w = at::zeros({d + 1}, x.options()), active;
-  const auto objective = [&](const at::Tensor& at) {
-    const at::Tensor slack = (1 - y * inputs.mv(at)).clamp_min(0);
-    return (penalty * at.square()).sum().item<double>() / 2 + c * slack.square().sum().item<double>();
+  const auto objective = [&](const at::Tensor& v) {
+    const at::Tensor slack = (1 - y * inputs.mv(v)).clamp_min(0);
+    return (penalty * v.square()).sum().item<double>() / 2 + c * slack.square().sum().item<double>();
   };
   double share = 1;  // of Newton's step: whole ones alone may go round in circles
   for (int step = 0; step < 100; ++step) {
@@ -145,8 +145,8 @@ at::Tensor svm_normal(const at::Tensor& x, const at::Tensor& y, double c) {
     const at::Tensor part = rows(inputs, active), target = rows(y.unsqueeze(1), active).squeeze(1);
     const at::Tensor hessian = 2 * c * part.t().mm(part) + at::diag(penalty);
     const at::Tensor way = at::linalg_solve(hessian, 2 * c * part.t().mv(target)) - w;
-    const double before = objective(w);
-    for (share = 1; share > 1e-9 && objective(w + share * way) > before;) share /= 2;
+    const double most = objective(w) * (1 + 1e-12);  // what rounding may add
+    for (share = 1; share > 1e-9 && objective(w + share * way) > most;) share /= 2;
     w = w + share * way;
   }
   return w.slice(0, 0, d);

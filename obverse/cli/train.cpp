@@ -12,6 +12,7 @@
 #include "obverse/core/engine.h"
 #include "obverse/core/error.h"
 #include "obverse/io/files.h"
+#include "obverse/train/checkpoint.h"
 #include "obverse/train/trainer.h"
 
 namespace obverse {
@@ -71,6 +72,11 @@ RunFolder resumed_run(const TrainCommand& c, Recipe& recipe) {
   if (path.empty()) path = RunFolder::newest(c.out, c.recipe.empty() ? "" : effective_recipe(c, c.recipe).name);
   RunFolder run = RunFolder::open(path);
   recipe = read_recipe(run.file("recipe.toml"));
+  std::error_code ignored;
+  if (const auto size = std::filesystem::file_size(run.file("stats.jsonl"), ignored);
+      !ignored && size > 0 && list_checkpoints(path).empty())
+    fail("{}: was trained, but holds no checkpoint to go on from: begin a new run from its weights by --init {}", path,
+         path);
   const bool given =
       !c.recipe.empty() || !c.set.empty() || c.seed >= 0 || !c.precision.empty() || !c.init.empty() || c.freeze_d >= 0;
   if (given) {

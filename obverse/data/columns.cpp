@@ -105,7 +105,8 @@ class Encoder {
     return columns;
   }
 
-  Reading encode(const std::vector<TableColumn>& columns) {
+  // labelled: the column of labels, where there is to be one, must be there.
+  Reading encode(const std::vector<TableColumn>& columns, bool labelled) {
     std::vector<at::Tensor> parts;
     for (const TableColumn& column : columns)
       parts.push_back(column.categories.empty() ? encode_numbers(column) : encode_categories(column));
@@ -118,7 +119,7 @@ class Encoder {
       data.samples = at::cat(parts, 1);
       data.domain.shape = {data.samples.size(1)};
     }
-    if (!options_.label.empty()) add_labels();
+    if (!options_.label.empty() && (labelled || index_.count(options_.label))) add_labels();
     data.notices = reading_.notices;
     for (int64_t i = 0; i < rows_; ++i) reading_.names.push_back(fmt::format("line {}", line(i)));
     return std::move(reading_);
@@ -307,7 +308,7 @@ TableText read_table_text(const std::string& path) {
 
 Reading read_table(const DataOptions& options, const std::vector<TableColumn>& columns) {
   Encoder encoder(options, read_table_text(options.source));
-  return encoder.encode(columns.empty() ? encoder.learn_columns() : columns);
+  return columns.empty() ? encoder.encode(encoder.learn_columns(), true) : encoder.encode(columns, false);
 }
 
 std::string csv_cell(const std::string& text) {

@@ -26,7 +26,8 @@ TableText read_table_text(const std::string& path);
 /// over all rows of the file; a missing one is 0. Categories become a number each. Columns where a value is missing
 /// have a further number that says so. Left out, with a notice: constant columns. Problems, by line: text among
 /// numbers, nan and infinities, columns of more than 100 categories. columns: empty, or what a model knows of its
-/// table: then columns are found by name, others are left out, a category that is not known is none of them.
+/// table: then columns are found by name, others are left out, a category that is not known is none of them, and there
+/// may be no labels.
 Reading read_table(const DataOptions& options, const std::vector<TableColumn>& columns = {});
 
 /// A cell as it stands in a file: in quotes where it must be.

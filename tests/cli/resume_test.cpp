@@ -116,6 +116,20 @@ TEST(Resume, CtrlCFinishesTheRoundSavesAndSaysHowToGoOn) {
   EXPECT_NE(program.err().find("obverse train --resume " + run.path), std::string::npos) << program.err();
 }
 
+TEST(Resume, WithoutACheckpointIsRefusedAndTheModelStays) {
+  SmallRun run;
+  std::vector<std::string> short_run = run.start();
+  short_run.insert(short_run.end(), {"--set", "train.kimg=1", "--set", "train.stats_kimg=0.5"});
+  Program first(short_run, run.folder.file("first"));
+  ASSERT_EQ(first.wait(), 0) << first.err();
+  const std::string model = testing::slurp(run.path + "/model.safetensors");
+  std::filesystem::remove_all(run.path + "/state");
+  Program second({"train", "--resume", run.path, "--quiet"}, run.folder.file("second"));
+  EXPECT_EQ(second.wait(), 2);
+  EXPECT_NE(second.err().find("holds no checkpoint"), std::string::npos) << second.err();
+  EXPECT_EQ(testing::slurp(run.path + "/model.safetensors"), model);
+}
+
 TEST(Resume, WithAnotherRecipeIsRefusedNamingTheKeys) {
   SmallRun run;
   std::vector<std::string> short_run = run.start();
