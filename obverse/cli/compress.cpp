@@ -54,6 +54,11 @@ std::string codec_path(const std::string& given, const std::string& model) {
   return std::filesystem::path(model).replace_extension(".codec.safetensors").string();
 }
 
+// Where a codec is kept once --refit made another, by the digits that its files carry: they can be read for ever.
+std::string kept_codec(const std::string& path, const std::string& digits) {
+  return std::filesystem::path(path).replace_extension(digits + ".safetensors").string();
+}
+
 LossyCodec codec_for(const CompressCommand& c, LoadedModel& loaded) {
   const std::string path = codec_path(c.codec, c.model);
   if (c.refit || !std::filesystem::exists(path)) {
@@ -62,6 +67,11 @@ LossyCodec codec_for(const CompressCommand& c, LoadedModel& loaded) {
       fail("{}: the recipe's training data are {}, the model is of {}", c.model, train.domain.text(),
            loaded.domain.text());
     fmt::print(stderr, "learning a codec from {} training images\n", std::min(c.fit_images, train.size()));
+    if (std::filesystem::exists(path)) {
+      const std::string kept = kept_codec(path, sha256(read_file(path)).substr(0, 16));
+      std::filesystem::rename(path, kept);
+      fmt::print(stderr, "the codec before it is kept in {}: files that it made are read as before\n", kept);
+    }
     const auto log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
     LossyCodec::fit(*loaded.model, train.samples.slice(0, 0, c.fit_images), c.fit, log).save(path);
     fmt::print(stderr, "{}\n", path);
@@ -158,7 +168,8 @@ void run_decompress(const DecompressCommand& c) {
   const auto start = std::chrono::steady_clock::now();
   at::Tensor images;
   if (stream.kind == Bitstream::Kind::lossy) {
-    const std::string path = codec_path(c.codec, c.model);
+    std::string path = codec_path(c.codec, c.model);
+    if (const std::string kept = kept_codec(path, stream.made_with); std::filesystem::exists(kept)) path = kept;
     if (!std::filesystem::exists(path))
       fail(
           "{}: the codec that {} was made with is missing: it lies beside the model that compressed, or name it by "
@@ -192,22 +203,28 @@ void setup_compress(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--resize", c->targets.resize, "resize images to the model's size");
   app.add_flag("--lossless", c->lossless, "every byte comes back (the default): VAE of dense layers, or MADE");
-  app.add_flag("--lossy", c->lossy, "so many bytes an image: any unconditional model with an encoder");
+  CLI::Option* lossy =
+      app.add_flag("--lossy", c->lossy, "so many bytes an image: any unconditional model with an encoder");
   app.add_option("--bytes", c->bytes, "of an image on average, its checksum of 2 counted; lossy")
       ->check(CLI::Range(LossyCodec::kLeastBytes, LossyCodec::kMostBytes))
+      ->needs(lossy)
       ->capture_default_str();
   app.add_option("--refine", c->refine, "steps of latent optimisation for each image; lossy")
       ->check(CLI::Range(0, 100000))
+      ->needs(lossy)
       ->capture_default_str();
   app.add_flag("--binarise", c->binarise, "make pixels above half white and others black first, for models of such");
   app.add_option("--codec", c->codec, "the learned codec; else codec.safetensors beside the model; lossy")
+      ->needs(lossy)
       ->type_name("FILE");
-  app.add_flag("--refit", c->refit, "learn the codec anew from the training data; lossy");
+  app.add_flag("--refit", c->refit, "learn the codec anew from the training data; lossy")->needs(lossy);
   app.add_option("--fit-images", c->fit_images, "training images to learn it from")
       ->check(CLI::Range(100, 10'000'000))
+      ->needs(lossy)
       ->capture_default_str();
   app.add_option("--code-step", c->fit.code_step, "finest step of codes, when learning it")
       ->check(CLI::Range(1e-3, 1e3))
+      ->needs(lossy)
       ->capture_default_str();
   app.add_option("--out", c->out, "the compressed file")->capture_default_str();
   app.add_option("--look", c->look,

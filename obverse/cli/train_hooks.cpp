@@ -12,7 +12,8 @@
 namespace obverse {
 namespace {
 
-constexpr int64_t kMonitored = 1000;  // real and generated samples that the monitors compare
+constexpr int64_t kMonitored = 1000;     // real and generated samples that the monitors compare
+constexpr int64_t kLeastMonitored = 20;  // of fewer training samples a share that is covered means nothing
 
 /// Everything that measuring needs, made when it is first asked for.
 struct Judge {
@@ -43,14 +44,16 @@ struct Judge {
 
 TrainHooks metric_hooks(const Recipe& recipe, std::shared_ptr<const Dataset> data) {
   TrainHooks hooks;
+  const bool enough = data->size() >= kLeastMonitored;
   const auto judge = std::make_shared<Judge>(recipe, std::move(data));
-  hooks.diversity = [judge](LatentModel& model) {
-    judge->prepare();
-    Rng rng(1, "monitor");
-    const Batch fake = sample(model, judge->monitored.size(0), rng);
-    const Diversity found = diversity(judge->monitored, features_of(*judge->network, fake.x));
-    return DiversityFigures{found.coverage, found.duplicate_rate};
-  };
+  if (enough)
+    hooks.diversity = [judge](LatentModel& model) {
+      judge->prepare();
+      Rng rng(1, "monitor");
+      const Batch fake = sample(model, judge->monitored.size(0), rng);
+      const Diversity found = diversity(judge->monitored, features_of(*judge->network, fake.x));
+      return DiversityFigures{found.coverage, found.duplicate_rate};
+    };
   if (recipe.eval.metrics.empty()) return hooks;
   hooks.evaluate = [judge](LatentModel& model, double kimg, const RunFolder& run) {
     judge->prepare();

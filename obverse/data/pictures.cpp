@@ -195,6 +195,9 @@ PictureList list_pictures(const Tree& tree, const std::string& split) {
   std::vector<std::string> names = tree.names;
   if (list_unpaired(names, root, split, list)) return list;
   const auto train = names_under(names, root + "train/"), test = names_under(names, root + "test/");
+  if (split == "train" && train.empty() &&
+      (has_picture(test) || (root.size() >= 5 && root.rfind("test/") == root.size() - 5)))
+    fail("{}: has pictures in test/ and none in train/: put those to learn from into train/", tree.where);
   std::set<std::string> folders;
   if (has_picture(train) && has_picture(test)) {
     list.own_split = true;

@@ -49,6 +49,9 @@ Reading read_idx_source(const std::string& images, const std::string& labels, co
 }
 
 Reading read_folder(const DataOptions& options, const std::string& split) {
+  if (fs::exists(options.source + "/recipe.toml") && fs::exists(options.source + "/stats.jsonl"))
+    fail("{}: is a run, its pictures are previews: name it as the model, or draw samples of it by obverse sample",
+         options.source);
   const std::string train = find_idx(options.source, "train-images-idx3-ubyte");
   const std::string test = find_idx(options.source, "t10k-images-idx3-ubyte");
   if (train.empty() && test.empty()) return decode_pictures(open_folder(options.source), options, split);

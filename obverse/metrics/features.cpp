@@ -95,8 +95,7 @@ std::unique_ptr<FeatureNetwork> make_channels(const DataOptions& options, const 
 
 std::unique_ptr<FeatureNetwork> make_classifier(const DataOptions& options, const Dataset& train, const Log& log) {
   if (!train.labels.defined())
-    fail("{}: has no labels to train a classifier on: give --features FILE.pt, random, pixels, or a data set's name",
-         train.name);
+    fail("{}: has no labels to train a classifier on: take FILE.pt, random, pixels, or a data set's name", train.name);
   return classifier_of(options.source, options, log);
 }
 
@@ -151,8 +150,8 @@ const std::vector<FeatureRow>& feature_table() {
        [](const Dataset& d) { return d.name == "stacked-mnist"; }, make_channels},
       {"classifier", "64 penultimate features of a small classifier trained on the data set itself", has_labels,
        make_classifier},
-      {"random", "448 statistics of a fixed random convolutional network; only when asked for",
-       [](const Dataset&) { return false; }, make_random},
+      {"random", "448 statistics of a fixed random convolutional network: for images without labels", is_image,
+       make_random},
       {"pixels", "images as they are; only when asked for", [](const Dataset&) { return false; }, make_pixels},
   };
   return table;
@@ -182,6 +181,11 @@ std::unique_ptr<FeatureNetwork> choose_features(const std::string& wanted, const
     }
     known.push_back(data);
   }
+  if (wanted.empty() && log && is_image(train) && !train.labels.defined())
+    log(
+        fmt::format("{}: no labels to train a classifier on: features are those of a fixed random network (--features: "
+                    "FILE.pt, pixels, or a data set's name)",
+                    train.name));
   if (!wanted.empty() && std::find(known.begin(), known.end(), wanted) == known.end())
     fail("--features: {}, or a TorchScript file (.pt)", unknown_name("features", wanted, known));
   const FeatureRow& row = wanted.empty() ? suitable_row(train) : find_row(feature_table(), "features", wanted);

@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "obverse/core/error.h"
 #include "obverse/core/named_tensors.h"
 #include "obverse/io/npz.h"
@@ -28,7 +30,11 @@ Moments read_statistics(const std::string& path) {
   const at::Tensor mean = mu->to(at::kDouble), covariance = sigma->to(at::kDouble);
   if (!(mean.sum() + covariance.sum()).isfinite().item<bool>()) fail("{}: holds values that are not finite", path);
   if (!at::allclose(covariance, covariance.t(), 1e-4, 1e-6)) fail("{}: sigma is not symmetric: not a covariance", path);
-  return {mean, (covariance + covariance.t()) / 2};
+  const at::Tensor symmetric = (covariance + covariance.t()) / 2, eigenvalues = at::linalg_eigvalsh(symmetric);
+  const double largest = eigenvalues.max().item<double>(), least = eigenvalues.min().item<double>();
+  if (least < -1e-4 * std::max(largest, 0.0) || largest < 0)  // rounded to float32, a covariance has small ones below 0
+    fail("{}: sigma has the eigenvalue {:.3g}: not a covariance", path, least);
+  return {mean, symmetric};
 }
 
 }  // namespace obverse

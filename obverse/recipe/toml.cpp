@@ -172,8 +172,9 @@ class Reader : public Fields {
   std::string location(const toml::node& node, const std::string& path) const {
     const auto it = set_keys_.find(path);
     if (it != set_keys_.end()) return "--set " + it->second;
-    for (const auto& [key, text] : set_keys_)
-      if (path.rfind(key + ".", 0) == 0) return "--set " + text;
+    for (const auto& [key, text] : set_keys_)  // a table set as a whole, or one that --set alone made
+      if (path.rfind(key + ".", 0) == 0 || (node.source().begin.line == 0 && key.rfind(path + ".", 0) == 0))
+        return "--set " + text;
     return fmt::format("{}:{}", where_, node.source().begin.line);
   }
   void complain(const toml::node& node, std::string_view key, const std::string& what) {

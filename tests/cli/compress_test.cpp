@@ -118,6 +118,11 @@ TEST_F(Compress, LossyFilesGiveBetterPicturesFromMoreBytesAndMistakesAreOneLine)
   EXPECT_THAT(refused(altered), HasSubstr("altered"));
   EXPECT_THAT(refused("not a stream"), HasSubstr("not a file of compressed images"));
   EXPECT_FALSE(std::filesystem::exists(folder_.file("none")));
+  EXPECT_THAT(run({"compress", model_, images, "--bytes", "20"}, 2), HasSubstr("--bytes requires --lossy"));
+  const std::string newer = folder_.file("newer.obv");
+  run({"compress", model_, images, "--lossy", "--refit", "--code-step", "0.5", "--out", newer});
+  run({"decompress", model_, newer, "--out", folder_.file("new")});
+  EXPECT_EQ(error("60"), fine) << "a file of the codec before";
   EXPECT_THAT(run({"compress", model_, images, "--out", file}, 2), HasSubstr("density"));
   EXPECT_THAT(run({"compress", model_, images, "--lossy", "--lossless"}, 2), HasSubstr("exclude"));
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -100,6 +101,45 @@ TEST(Program, MissingAndUnfitThingsAreNamedInOneLine) {
   shell.expect_refused({"train", "--resume", "--out", shell.folder.file("nothing")}, "no run to resume");
   std::ofstream(shell.folder.file("bad.safetensors")) << "not a model";
   shell.expect_refused({"sample", shell.folder.file("bad.safetensors")}, "bad.safetensors");
+}
+
+TEST(Program, WhatIsNoNumberIsRefusedWhereverANumberGoes) {
+  Shell shell;
+  shell.expect_refused({"sample", "run", "--trunc", "nan"}, "nan is not a finite number");
+  shell.expect_refused({"anomaly", "fit", "run", "--false-alarms", "NaN"}, "NaN is not a finite number");
+  shell.expect_refused({"edit", "apply", "run", "--strengths", "1,inf"}, "inf is not a finite number");
+}
+
+TEST(Program, OutputThatCannotBeWrittenIsAnError) {
+  Shell shell;
+  const std::string command = std::string(OBVERSE_PROGRAM) + " list --json > /dev/full 2> " + shell.folder.file("err");
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 2);
+}
+
+TEST(Program, AMistypedTableOnTheCommandLineIsBlamedThere) {
+  Shell shell;
+  shell.expect_refused({"train", shell.recipe(), "--set", "tran.kimg=1"}, "--set tran.kimg=1: unknown key 'tran'");
+}
+
+TEST(Program, ARunIsNoFolderOfPictures) {
+  Shell shell;
+  for (const char* name : {"recipe.toml", "stats.jsonl"}) std::ofstream(shell.folder.file(name)) << "";
+  shell.expect_refused({"eval", "--real", "fashion-mnist", "--fake", shell.folder.path()},
+                       "is a run, its pictures are");
+}
+
+TEST(Program, PhotosWithoutLabelsTrainWithTheUsualSettings) {
+  Shell shell;
+  std::filesystem::create_directory(shell.folder.file("photos"));
+  for (int i = 0; i < 40; ++i)
+    write_png(shell.folder.file("photos/" + std::to_string(i) + ".png"),
+              at::randint(0, 256, {3, 16, 16}, at::kLong).to(at::kByte));
+  const std::string path = shell.recipe(
+      "name = \"photos\"\n[data]\nsource = \"" + shell.folder.file("photos") +
+      "\"\n[generator]\nkind = \"dcgan\"\nchannels = [16, 8]\n[discriminator]\nkind = \"dcgan\"\nchannels = [8, 16]\n"
+      "[train]\nkimg = 0.2\nbatch = 8\nmonitors = false\n[eval]\nmetrics = [\"dc\"]\nsamples = 60\n");
+  ASSERT_EQ(shell.run({"train", path, "--out", shell.folder.file("runs")}), 0) << shell.err;
+  EXPECT_THAT(shell.err, HasSubstr("features are those of a fixed random network"));
 }
 
 TEST(Program, DryRunPrintsTheEffectiveRecipeAndWritesNothing) {

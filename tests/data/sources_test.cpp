@@ -93,6 +93,15 @@ TEST(Folder, UsesItsOwnTrainAndTestFolders) {
   EXPECT_TRUE(test.labels.eq(1).all().item<bool>());
 }
 
+TEST(Folder, TestPicturesAreNotLearnedFromWhereTrainingPicturesAreMissing) {
+  const TemporaryFolder folder;
+  put_class_folders(folder.file("a/test"), 5);
+  EXPECT_THAT(load_refusal(folder.file("a")), HasSubstr("put those to learn from into train/"));
+  put_class_folders(folder.file("a/masks"), 5);
+  EXPECT_THAT(load_refusal(folder.file("a")), HasSubstr("put those to learn from into train/"));
+  EXPECT_EQ(load(folder.file("a/test")).size(), 9);  // named itself, it is a folder like any other
+}
+
 TEST(Folder, TakesCycleGansFoldersAsTwoClassesWithASplit) {
   const TemporaryFolder folder;
   int64_t next = 0;

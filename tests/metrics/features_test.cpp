@@ -133,7 +133,8 @@ TEST(Features, AreFoundByNameOrRefusedWithTheNearestOne) {
   EXPECT_THAT(refusal([&] { choose_features("nowhere.pt", {}, data); }), HasSubstr("nowhere.pt: no such file"));
   Dataset unlabelled = toy_images("train", 40);
   unlabelled.labels = at::Tensor();
-  EXPECT_THAT(refusal([&] { choose_features("", {}, unlabelled); }), HasSubstr("--features FILE.pt"));
+  EXPECT_EQ(choose_features("", {}, unlabelled)->label(), choose_features("random", {}, data)->label());
+  EXPECT_THAT(refusal([&] { choose_features("classifier", {}, unlabelled); }), HasSubstr("FILE.pt, random"));
 }
 
 TEST(Features, OfTheRandomNetworkAreTheSameEveryTimeAndSeeDamage) {

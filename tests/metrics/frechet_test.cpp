@@ -190,6 +190,8 @@ TEST(Statistics, OfAFileGiveTheDistanceOfItsSamples) {
   EXPECT_THROW(read_statistics(path), UserError);
   write_npz(path, {{"mu", at::zeros({2})}, {"sigma", at::tensor({1.0, 2.0, 0.0, 1.0}).view({2, 2})}});
   EXPECT_THROW(read_statistics(path), UserError);
+  write_npz(path, {{"mu", at::zeros({2})}, {"sigma", at::tensor({1.0, 2.0, 2.0, 1.0}).view({2, 2})}});
+  EXPECT_THAT(refusal([&] { read_statistics(path); }), ::testing::HasSubstr("eigenvalue -1"));
   write_npz(path, {{"arr_0", at::zeros({3})}});
   EXPECT_FALSE(is_statistics(path));
   EXPECT_THROW(read_statistics(path), UserError);
