@@ -36,7 +36,8 @@ struct Writer {
 
 struct Reader {
   BitDecoder& bits;
-  void mark() {}
+  int64_t visited = 0;
+  void mark() { ++visited; }
   bool code(bool, BitShare share) { return bits.code(false, share); }
   bool ended() const { return bits.ended(); }
 };
@@ -105,11 +106,12 @@ void BitPlanes::encode(BitEncoder& bits, const std::vector<int32_t>& numbers, si
   visit(writer, numbers.data());
 }
 
-std::vector<float> BitPlanes::decode(BitDecoder& bits) const {
+std::vector<float> BitPlanes::decode(BitDecoder& bits, float& known) const {
   Reader reader{bits};
-  const std::vector<Known> known = visit(reader, nullptr);
+  const std::vector<Known> found = visit(reader, nullptr);
+  known = static_cast<float>(reader.visited) / static_cast<float>(planes_ * size_);
   std::vector<float> values;
-  for (int64_t i = 0; i < size_; ++i) values.push_back(value_of(known[static_cast<size_t>(i)], i));
+  for (int64_t i = 0; i < size_; ++i) values.push_back(value_of(found[static_cast<size_t>(i)], i));
   return values;
 }
 

@@ -29,8 +29,9 @@ class BitPlanes {
   void encode(BitEncoder& bits, const std::vector<int32_t>& numbers, size_t enough_bytes,
               std::vector<uint32_t>& settled) const;
   static constexpr int64_t kMark = 4;
-  /// What is known of n coefficients when the bits end: their values [n] float32.
-  std::vector<float> decode(BitDecoder& bits) const;
+  /// What is known of n coefficients when the bits end: their values [n] float32. known: gets the share of all planes'
+  /// coefficients that were reached.
+  std::vector<float> decode(BitDecoder& bits, float& known) const;
   /// What decode gives when no bit is missing.
   std::vector<float> value(const std::vector<int32_t>& numbers) const;
 

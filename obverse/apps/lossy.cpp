@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
@@ -13,10 +14,21 @@
 #include "obverse/io/safetensors.h"
 
 namespace obverse {
+
+// An image's code that may be cut anywhere, and how long it is at the marks of BitPlanes.
+struct EmbeddedCode {
+  std::string bytes;
+  std::vector<uint32_t> settled;
+  size_t length(size_t mark) const {
+    return std::min<size_t>(mark < settled.size() ? settled[mark] : bytes.size(), LossyCodec::kMostBytes);
+  }
+};
+
 namespace {
 
 constexpr int64_t kSlice = 250;
 constexpr size_t kCheckBytes = 2;
+constexpr const char* kRestoration = "restoration.";  // begins the names of its weights
 
 at::Tensor as_floats(const at::Tensor& images) { return images.to(at::kFloat) / 127.5 - 1; }
 
@@ -74,15 +86,6 @@ at::Tensor refined(LatentModel& model, const at::Tensor& x, const at::Tensor& z,
   const c10::AutoGradMode on(true);  // it descends by gradients
   return optimise(model, x, starts, options, rng).code.detach();
 }
-
-// An image's code that may be cut anywhere, and how long it is at the marks of BitPlanes.
-struct EmbeddedCode {
-  std::string bytes;
-  std::vector<uint32_t> settled;
-  size_t length(size_t mark) const {
-    return std::min<size_t>(mark < settled.size() ? settled[mark] : bytes.size(), LossyCodec::kMostBytes);
-  }
-};
 
 // Bytes beside the code: its length, below 128 in one, and its checksum.
 size_t overhead(size_t length) { return kCheckBytes + (length < 128 ? 1 : 2); }
@@ -160,6 +163,45 @@ at::Tensor LossyCodec::picture(LatentModel& model, const at::Tensor& u) const {
   return in_slices(u, [&](const at::Tensor& part) { return model.decode(codes_of(part), {}).flatten(1); });
 }
 
+EmbeddedCode LossyCodec::encode(const float* u, const float* r) const {
+  EmbeddedCode code;
+  BitEncoder bits;
+  code_planes_.encode(bits, code_planes_.quantise(u), kMostBytes, code.settled);
+  residual_planes_.encode(bits, residual_planes_.quantise(r), kMostBytes, code.settled);
+  code.bytes = bits.finish();
+  return code;
+}
+
+at::Tensor LossyCodec::left_by(LatentModel& model, const at::Tensor& x, const at::Tensor& u) const {
+  const at::Tensor left = x.flatten(1) - picture(model, known_values(code_planes_, u)) - residual_mean_;
+  return at::mm(left, components_).contiguous();
+}
+
+CodedPictures LossyCodec::decode(LatentModel& model, const std::vector<std::string>& codes) const {
+  const auto count = static_cast<int64_t>(codes.size()), d = code_planes_.size(), n = residual_planes_.size();
+  at::Tensor u = at::empty({count, d}), r = at::empty({count, n}), known = at::empty({count, 2});
+  for (int64_t i = 0; i < count; ++i) {
+    BitDecoder bits(codes[static_cast<size_t>(i)]);
+    auto* share = known.data_ptr<float>() + 2 * i;
+    const std::vector<float> numbers = code_planes_.decode(bits, share[0]);
+    const std::vector<float> rest = residual_planes_.decode(bits, share[1]);
+    std::copy(numbers.begin(), numbers.end(), u.data_ptr<float>() + i * d);
+    std::copy(rest.begin(), rest.end(), r.data_ptr<float>() + i * n);
+  }
+  std::vector<int64_t> sizes = model.domain().shape;
+  sizes.insert(sizes.begin(), count);
+  const at::Tensor drawn = picture(model, u);
+  // A residual's mean is added where anything is known of the residual.
+  const at::Tensor any = (r != 0).any(1, true).to(at::kFloat);
+  return {(drawn + any * residual_mean_ + at::mm(r, components_.t())).view(sizes), drawn.view(sizes), known};
+}
+
+// A length between 2 bytes and all of a code: short ones as often as long ones.
+size_t random_length(const std::string& code, double share) {
+  const double all = static_cast<double>(std::max<size_t>(code.size(), 2));
+  return static_cast<size_t>(2 * std::pow(all / 2, share));
+}
+
 LossyCodec LossyCodec::fit(LatentModel& model, const at::Tensor& images, const LossyFit& options,
                            const std::function<void(const std::string&)>& log) {
   check_model(model);
@@ -177,7 +219,7 @@ LossyCodec LossyCodec::fit(LatentModel& model, const at::Tensor& images, const L
     const at::Tensor turned = principal(covariance(at::mm((z - c.mean_).to(at::kDouble), whiten)), d).first;
     c.to_numbers_ = at::mm(whiten, turned).to(at::kFloat);
     c.to_codes_ = at::mm(turned.t(), (axes / scale).t()).to(at::kFloat);
-    const at::Tensor u = c.numbers_of(z);
+    const at::Tensor u = c.numbers_of(z).contiguous();
     c.code_planes_ = BitPlanes::learn(u, options.code_step);
     if (log) log(fmt::format("codes: {} numbers of {} images", d, x.size(0)));
     const at::Tensor left = x.flatten(1) - c.picture(model, known_values(c.code_planes_, u));
@@ -190,8 +232,37 @@ LossyCodec LossyCodec::fit(LatentModel& model, const at::Tensor& images, const L
       log(fmt::format("what codes leave: mean squared error {:.5f}, of which {} components hold {:.1f} %",
                       left.square().mean().item<double>(), r.size(1),
                       100 * (r.square().sum() / left.square().sum()).item<double>()));
+    if (options.passes > 0) c.learn_restoration(model, x, u, r.contiguous(), options, log);
     return c;
   });
+}
+
+void LossyCodec::learn_restoration(LatentModel& model, const at::Tensor& x, const at::Tensor& u, const at::Tensor& r,
+                                   const LossyFit& options, const std::function<void(const std::string&)>& log) {
+  std::vector<std::string> codes;
+  for (int64_t i = 0; i < x.size(0); ++i)
+    codes.push_back(encode(u.data_ptr<float>() + i * u.size(1), r.data_ptr<float>() + i * r.size(1)).bytes);
+  Rng rng(0, "restoration");
+  const auto draw = [&](const at::Tensor& rows) {
+    const at::Tensor shares = rng.uniform({rows.size(0)});
+    std::vector<std::string> cut;
+    for (int64_t i = 0; i < rows.size(0); ++i) {
+      const std::string& code = codes[static_cast<size_t>(rows[i].item<int64_t>())];
+      cut.push_back(code.substr(0, random_length(code, shares[i].item<double>())));
+    }
+    return std::pair{decode(model, cut), x.index_select(0, rows)};
+  };
+  Rng weights(0, "restoration's weights");
+  restoration_ = std::make_shared<Restoration>(model.domain().shape[0], weights);
+  if (log) log(fmt::format("restoration: {} passes over the images, some minutes", options.passes));
+  restoration_->learn(x.size(0), options.passes, rng, draw, [&](double share) {
+    if (log) log(fmt::format("restoration: {:.0f} %", 100 * share));
+  });
+  if (!log) return;
+  const auto [coded, images] = draw(rng.integers(x.size(0), {std::min<int64_t>(x.size(0), 1000)}));
+  const at::Tensor before = coded.picture.clamp(-1, 1) - images, after = restoration_->forward(coded) - images;
+  log(fmt::format("restoration: leaves {:.1f} % of the squared error of pictures cut anywhere",
+                  100 * (after.square().sum() / before.square().sum()).item<double>()));
 }
 
 void LossyCodec::save(const std::string& path) const {
@@ -202,6 +273,8 @@ void LossyCodec::save(const std::string& path) const {
                           {"components", components_}};
   code_planes_.save(tensors, "code.");
   residual_planes_.save(tensors, "residual.");
+  if (restoration_)
+    for (const auto& entry : restoration_->state(kRestoration)) tensors.push_back(entry);
   write_safetensors(path, tensors, {{"format", "obverse-codec"}, {"model_hash", model_hash_}});
 }
 
@@ -231,6 +304,15 @@ LossyCodec LossyCodec::load(const std::string& path, const LatentModel& model) {
   c.to_codes_ = tensor("to_codes", {d, d});
   c.residual_mean_ = tensor("residual_mean", {pixels});
   c.components_ = tensor("components", {pixels, c.residual_planes_.size()});
+  NamedTensors restoration;
+  for (const auto& [name, weight] : file.tensors)
+    if (name.rfind(kRestoration, 0) == 0) restoration.emplace_back(name, weight);
+  if (!restoration.empty()) {
+    Rng unused(0);
+    c.restoration_ = std::make_shared<Restoration>(domain.shape[0], unused);
+    copy_named(c.restoration_->state(kRestoration), restoration, path);
+    c.restoration_->set_requires_grad(false);
+  }
   if (c.code_planes_.size() != d)
     fail("{}: codes {} numbers, the model has {}: fit it anew", path, c.code_planes_.size(), d);
   return c;
@@ -250,17 +332,9 @@ std::string LossyCodec::compress(LatentModel& model, const at::Tensor& images, i
       at::Tensor z = model.encode(x, {});
       if (refine > 0) z = refined(model, x, z, refine);
       const at::Tensor u = numbers_of(z.flatten(1)).contiguous();
-      const at::Tensor left = x.flatten(1) - picture(model, known_values(code_planes_, u)) - residual_mean_;
-      const at::Tensor r = at::mm(left, components_).contiguous();
-      for (int64_t i = 0; i < x.size(0); ++i) {
-        EmbeddedCode code;
-        BitEncoder bits;
-        code_planes_.encode(bits, code_planes_.quantise(u.data_ptr<float>() + i * u.size(1)), kMostBytes, code.settled);
-        residual_planes_.encode(bits, residual_planes_.quantise(r.data_ptr<float>() + i * r.size(1)), kMostBytes,
-                                code.settled);
-        code.bytes = bits.finish();
-        codes.push_back(std::move(code));
-      }
+      const at::Tensor r = left_by(model, x, u);
+      for (int64_t i = 0; i < x.size(0); ++i)
+        codes.push_back(encode(u.data_ptr<float>() + i * u.size(1), r.data_ptr<float>() + i * r.size(1)));
     }
     const std::vector<size_t> lengths = common_lengths(codes, static_cast<uint64_t>(bytes) * codes.size());
     std::string body;
@@ -282,24 +356,25 @@ at::Tensor LossyCodec::decompress(LatentModel& model, const Bitstream& stream, c
   if (static_cast<uint64_t>(stream.count) * (kLeastBytes - 1) > body.size())
     fail("{}: is damaged: {} images cannot be in {} bytes", where, stream.count, body.size());
   return without_grad([&] {
-    const int64_t d = code_planes_.size(), n = residual_planes_.size();
-    at::Tensor u = at::empty({stream.count, d}), r = at::empty({stream.count, n});
+    std::vector<std::string> codes;
     size_t at = 0;
     for (int64_t i = 0; i < stream.count; ++i) {
       std::string code = next_code(body, at, where, i);
       if (bytes != 0) code.resize(std::min(code.size(), static_cast<size_t>(bytes) - overhead(code.size())));
-      BitDecoder bits(code);
-      const std::vector<float> numbers = code_planes_.decode(bits), rest = residual_planes_.decode(bits);
-      std::copy(numbers.begin(), numbers.end(), u.data_ptr<float>() + i * d);
-      std::copy(rest.begin(), rest.end(), r.data_ptr<float>() + i * n);
+      codes.push_back(std::move(code));
     }
     if (at != body.size()) fail("{}: is damaged: {} bytes are left over", where, body.size() - at);
     std::vector<int64_t> sizes = model.domain().shape;
     sizes.insert(sizes.begin(), stream.count);
     if (stream.count == 0) return at::empty(sizes, at::kByte);
-    const at::Tensor known = (r != 0).any(1, true).to(at::kFloat);  // a residual's mean is added where one is known of
-    const at::Tensor x = picture(model, u) + known * residual_mean_ + at::mm(r, components_.t());
-    return to_bytes(x.view(sizes));
+    std::vector<at::Tensor> parts;
+    for (size_t begin = 0; begin < codes.size(); begin += kSlice) {
+      const auto first = codes.begin() + static_cast<int64_t>(begin);
+      const auto some = std::min<int64_t>(kSlice, codes.end() - first);
+      const CodedPictures coded = decode(model, {first, first + some});
+      parts.push_back(to_bytes(restoration_ ? restoration_->forward(coded) : coded.picture));
+    }
+    return at::cat(parts);
   });
 }
 

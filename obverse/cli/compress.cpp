@@ -226,6 +226,11 @@ void setup_compress(CLI::App& app) {
       ->check(CLI::Range(1e-3, 1e3))
       ->needs(lossy)
       ->capture_default_str();
+  app.add_option("--passes", c->fit.passes,
+                 "over those images, for the network that restores pictures, when learning it; 0: without one")
+      ->check(CLI::Range(0, 1000))
+      ->needs(lossy)
+      ->capture_default_str();
   app.add_option("--out", c->out, "the compressed file")->capture_default_str();
   app.add_option("--look", c->look,
                  "folder for summary.json and rates.png (originals, and what fewer bytes give); RUN/compress is where "

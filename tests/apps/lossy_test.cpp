@@ -57,6 +57,7 @@ class Lossy : public ::testing::Test {
     LossyFit options;
     options.code_step = 0.2;
     options.residual_step = 0.02;
+    options.passes = 2;
     LossyCodec::fit(model_, model_.images(2000), options).save(path_);
     codec_ = LossyCodec::load(path_, model_);
   }
