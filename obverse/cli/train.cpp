@@ -106,6 +106,8 @@ void run_train(const TrainCommand& c) {
     fail("{}: {} samples are fewer than one batch of {}: lower train.batch", recipe.data.source, data->size(),
          recipe.train.batch);
   for (const std::string& notice : data->notices) fmt::print(stderr, "note: {}\n", notice);
+  check_evaluation(recipe);
+  if (!resuming && !recipe.train.init.empty()) load_model(recipe.train.init);
   if (c.dry_run) {
     const auto game = build_game(recipe, data->domain);
     int64_t count = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "obverse/core/table.h"
 #include "obverse/io/image.h"
 #include "obverse/metrics/evaluate.h"
 #include "obverse/metrics/neighbours.h"
@@ -41,6 +42,11 @@ struct Judge {
 };
 
 }  // namespace
+
+void check_evaluation(const Recipe& recipe) {
+  for (const std::string& name : recipe.eval.metrics) find_row(metric_table(), "eval.metrics: metric", name);
+  check_features(recipe.eval.features);
+}
 
 TrainHooks metric_hooks(const Recipe& recipe, std::shared_ptr<const Dataset> data) {
   TrainHooks hooks;

@@ -169,25 +169,30 @@ static const FeatureRow& suitable_row(const Dataset& train) {
   return find_row(feature_table(), "features", "classifier");  // says what is missing
 }
 
+void check_features(const std::string& wanted) {
+  if (wanted.empty()) return;
+  if (is_torchscript(wanted)) return void(read_file_start(wanted, 1));
+  std::vector<std::string> known = names(feature_table());
+  for (const std::string& data : names(dataset_table())) known.push_back(data);
+  if (std::find(known.begin(), known.end(), wanted) == known.end())
+    fail("--features: {}, or a TorchScript file (.pt)", unknown_name("features", wanted, known));
+}
+
 std::unique_ptr<FeatureNetwork> choose_features(const std::string& wanted, const DataOptions& options,
                                                 const Dataset& train, const Log& log) {
+  check_features(wanted);
   if (is_torchscript(wanted)) return torchscript_features(wanted);
-  std::vector<std::string> known = names(feature_table());
   for (const std::string& data : names(dataset_table())) {
-    if (wanted == data) {
-      DataOptions other;
-      other.size = options.size;
-      return classifier_of(wanted, other, log);
-    }
-    known.push_back(data);
+    if (wanted != data) continue;
+    DataOptions other;
+    other.size = options.size;
+    return classifier_of(wanted, other, log);
   }
   if (wanted.empty() && log && is_image(train) && !train.labels.defined())
     log(
         fmt::format("{}: no labels to train a classifier on: features are those of a fixed random network (--features: "
                     "FILE.pt, pixels, or a data set's name)",
                     train.name));
-  if (!wanted.empty() && std::find(known.begin(), known.end(), wanted) == known.end())
-    fail("--features: {}, or a TorchScript file (.pt)", unknown_name("features", wanted, known));
   const FeatureRow& row = wanted.empty() ? suitable_row(train) : find_row(feature_table(), "features", wanted);
   return row.make(options, train, log);
 }

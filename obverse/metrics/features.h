@@ -58,6 +58,9 @@ struct FeatureRow {
 /// coordinates (points), channels (Stacked MNIST), classifier (images with labels), random, pixels.
 const std::vector<FeatureRow>& feature_table();
 
+/// Throws UserError unless choose_features knows the name, or finds the file.
+void check_features(const std::string& wanted);
+
 /// wanted: empty (the first row that suits the data), a row's name, a TorchScript file (.pt, .pth, .ts), or the name of
 /// a data set whose classifier is used. `options` is what `train` was loaded by. Throws UserError when nothing suits.
 std::unique_ptr<FeatureNetwork> choose_features(const std::string& wanted, const DataOptions& options,

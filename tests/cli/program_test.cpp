@@ -98,6 +98,10 @@ TEST(Program, MissingAndUnfitThingsAreNamedInOneLine) {
   shell.expect_refused({"train", shell.recipe(), "--set", "data.source=no-such-data"}, "no-such-data");
   shell.expect_refused({"train", shell.recipe(), "--set", "train.batch=4096"}, "fewer than one batch of 4096");
   shell.expect_refused({"train", shell.recipe(), "--out", "/proc/none"}, "/proc/none");
+  shell.expect_refused({"train", shell.recipe(), "--dry-run", "--init", "no/such/model"}, "no/such/model");
+  shell.expect_refused({"train", shell.recipe(), "--dry-run", "--set", "eval.metrics=[\"fidd\"]"},
+                       "did you mean 'fid'?");
+  shell.expect_refused({"train", shell.recipe(), "--dry-run", "--set", "eval.features=no/net.pt"}, "no/net.pt");
   shell.expect_refused({"train", "--resume", "--out", shell.folder.file("nothing")}, "no run to resume");
   std::ofstream(shell.folder.file("bad.safetensors")) << "not a model";
   shell.expect_refused({"sample", shell.folder.file("bad.safetensors")}, "bad.safetensors");
