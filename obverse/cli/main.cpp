@@ -15,6 +15,7 @@
 namespace {
 
 constexpr int kUserError = 2, kBug = 70;
+constexpr const char* kNoMemory = "out of memory: use a smaller batch, fewer samples or a smaller model";
 constexpr const char* kLostOutput = "cannot write to the standard output: is the disk full?";
 
 // One line (a recipe may have several problems: a line each), never a stack of words.
@@ -77,8 +78,9 @@ int main(int argc, char** argv) {
   } catch (const obverse::UserError& error) {
     return report(error.what());
   } catch (const std::bad_alloc&) {
-    return report("out of memory: use a smaller batch, fewer samples or a smaller model");
+    return report(kNoMemory);
   } catch (const std::exception& error) {
+    if (std::string(error.what()).find("can't allocate memory") != std::string::npos) return report(kNoMemory);
     fmt::print(stderr, "obverse: a bug in obverse: {}\n", error.what());
     return kBug;
   }

@@ -140,8 +140,7 @@ void run_train(const TrainCommand& c) {
   if (outcome == Outcome::interrupted)
     fmt::print(stderr, "stopped and saved; go on with: obverse train --resume {}\n", run->path());
   if (outcome == Outcome::gave_up) {
-    fmt::print(stderr, "gave up: {} says why; the last good state is in {}\n", run->file("findings.jsonl"),
-               run->file("state"));
+    fmt::print(stderr, "gave up: {} says why; the model is that of the last good state\n", run->file("findings.jsonl"));
     throw CLI::RuntimeError(1);
   }
   fmt::print("{}\n", run->path());

@@ -59,6 +59,8 @@ class Trainer {
   void play_round();
   bool crossed(double kimg) const;  // whether the last round crossed a multiple of `kimg`
   void write_figures();
+  void complete_average();
+  void write_model();
   void take_snapshot();
   void save();
   void restore(const Checkpoint& checkpoint);
@@ -220,16 +222,22 @@ void Trainer::write_figures() {
   stats_.clear();
 }
 
-void Trainer::take_snapshot() {
+void Trainer::complete_average() {
   if (options_.ema_halflife_kimg <= 0) averaging_.move(0);
   averaging_.copy_rest();
+}
+
+void Trainer::write_model() { save_model(run_.file("model.safetensors"), recipe_, data_->domain, *average_); }
+
+void Trainer::take_snapshot() {
+  complete_average();
   const at::Tensor picture = grid_->draw(*model_);
   const std::string png = encode_png(picture);
   write_file(run_.file(fmt::format("fakes{:06}.png", static_cast<int64_t>(std::floor(kimg())))), png);
   events_->image("Samples/fakes", png, picture.size(2), picture.size(1), images_, now());
   if (data_->domain.kind == Domain::Kind::image && !model_->translates())
     write_png(run_.file("interpolations.png"), grid_->draw_interpolations(*model_));
-  save_model(run_.file("model.safetensors"), recipe_, data_->domain, *average_);
+  write_model();
   if (images_ == 0 || !game_->learns_to_generate()) return;
   if (hooks_.diversity && options_.monitors) {
     const DiversityFigures figures = hooks_.diversity(*model_);
@@ -257,22 +265,23 @@ void Trainer::note(Finding finding) {
   if (hooks_.finding) hooks_.finding(finding);
 }
 
-// Back to the last good checkpoint with half the step size, once; the finding stays on record. False: give up.
+// Back to the last good checkpoint, the model's file too; on from there with half the step size, once. The finding
+// stays on record. False: give up.
 bool Trainer::roll_back(const Finding& finding) {
   constexpr double kLower = 0.5;
   Finding noted = finding;
   const std::vector<std::string> checkpoints = list_checkpoints(run_.path());
-  if (rolled_back_ || checkpoints.empty()) {
-    noted.action = fmt::format("gave up: {}", finding.action);
-    note(noted);
-    return false;
-  }
   const Checkpoint good = read_checkpoint(checkpoints.back());
-  noted.action = fmt::format("went back to {:.3g} kimg and halved the step sizes; if it comes again: {}",
-                             good.images / 1000.0, finding.action);
+  const bool again = !rolled_back_;
+  noted.action = again ? fmt::format("went back to {:.3g} kimg and halved the step sizes; if it comes again: {}",
+                                     good.images / 1000.0, finding.action)
+                       : fmt::format("gave up: {}", finding.action);
   note(noted);
   const double factor = good.lr_factor * kLower;
   restore(good);
+  complete_average();
+  write_model();
+  if (!again) return false;
   rolled_back_ = true;
   lr_factor_ = factor;
   for (auto& [name, optimiser] : optimisers_) optimiser.lr_factor = factor;

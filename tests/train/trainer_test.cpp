@@ -112,8 +112,14 @@ TEST(Trainer, AFrozenGeneratorIsNamed) {
 TEST(Trainer, DroppedModesAreNamed) {
   ToyRun run;
   int measured = 0;
-  run.hooks.diversity = [&](LatentModel&) { return DiversityFigures{measured++ < 2 ? 0.8 : 0.1, 0.0}; };
+  const std::string model = run.folder.file("00000-toy/model.safetensors");
+  std::string good;
+  run.hooks.diversity = [&](LatentModel&) {
+    if (measured++ < 2) good = read_file(model);
+    return DiversityFigures{measured <= 2 ? 0.8 : 0.1, 0.0};
+  };
   EXPECT_EQ(run.play(calm), Outcome::gave_up);
+  EXPECT_EQ(read_file(model), good) << "the model that lost modes must not stay";
   EXPECT_EQ(run.findings.front().cause, "dropped modes");
   EXPECT_NE(run.findings.front().what.find("cover 10 % of the real data, 80 % earlier"), std::string::npos);
 }
