@@ -202,7 +202,13 @@ void setup_invert(CLI::App& app) {
   app.add_option("--prior", o.prior_weight, "weight of the prior: twice the variance of noise on the pixels")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--features", o.feature_weight, "weight of the distance in the discriminator's features")
+  app.add_option("--pixels", o.pixel_weight, "weight of the squared error of pixels")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--feature-network", o.feature_network,
+                 "whose features: FILE.pt, random, or a data set whose classifier's; else the discriminator's");
+  app.add_flag("--sphere", o.sphere, "only codes as long as draws of the prior are");
+  app.add_option("--features", o.feature_weight, "weight of the distance in features")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--clip", o.clip, "adam: redraw numbers of a code that are beyond this; 0: off")

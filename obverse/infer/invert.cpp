@@ -71,16 +71,17 @@ void check_targets(const LatentModel& model, const at::Tensor& x) {
 }
 
 // Decodes the codes and measures them against x.
-void measure(LatentModel& model, const at::Tensor& x, int64_t slice, Inversion& result) {
+void measure(LatentModel& model, const at::Tensor& x, const OptimiseOptions& options, Inversion& result) {
   result.reconstruction = decode_all(model, result.code, result.y);
   result.mse = mean_squared_error(result.reconstruction, x);
   result.psnr = psnr(result.mse);
-  if (!model.has_features()) return;
+  const FeatureMap features = feature_map(model, options);
+  if (!features) return;
   std::vector<at::Tensor> errors;
-  for (int64_t i = 0; i < x.size(0); i += slice)
+  for (int64_t i = 0; i < x.size(0); i += options.batch)
     errors.push_back(without_grad([&] {
-      return relative_squared_error(model.features(result.reconstruction.slice(0, i, i + slice)),
-                                    model.features(x.slice(0, i, i + slice)));
+      return relative_squared_error(features(result.reconstruction.slice(0, i, i + options.batch)),
+                                    features(x.slice(0, i, i + options.batch)));
     }));
   result.feature_error = at::cat(errors);
 }
@@ -134,7 +135,7 @@ Inversion invert(LatentModel& model, const at::Tensor& x, const at::Tensor& y, c
   result.y = found.y;
   result.steps = found.steps;
   result.seconds = found.seconds + choosing / static_cast<double>(x.size(0));
-  measure(model, x, search.batch, result);
+  measure(model, x, search, result);
   return result;
 }
 

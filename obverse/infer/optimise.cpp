@@ -9,6 +9,7 @@
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/infer/search.h"
+#include "obverse/metrics/features.h"
 
 namespace obverse {
 
@@ -24,10 +25,14 @@ void OptimiseOptions::describe(Fields& f) {
   f("lr", lr, "adam: first step size; falls to 0 by a cosine", kPositive);
   f("beta1", beta1, "adam: decay of the gradient's moving average", {0, 0.9999});
   f("beta2", beta2, "adam: decay of the squared gradient's moving average", {0, 0.999999});
-  f("feature_weight", feature_weight, "of the distance in the discriminator's features", kNotNegative);
+  f("pixel_weight", pixel_weight, "of the squared error itself", kNotNegative);
+  f("feature_weight", feature_weight, "of the distance in features", kNotNegative);
+  f("feature_network", feature_network,
+    "whose features: a TorchScript file, random, or a data set whose classifier's; empty: the discriminator's");
   f("prior_weight", prior_weight, "of the prior on codes; twice the variance of noise on the pixels", kNotNegative);
   f("clip", clip, "adam: numbers of a code beyond this are drawn afresh from the prior (Lipton 2017); 0: off",
     kNotNegative);
+  f("sphere", sphere, "only codes as long as the prior's are: the root of how many numbers they have");
   f("tolerance", tolerance, "a loss that falls by less than this share of itself stands still", kShare);
   f("patience", patience,
     "steps of standing still after which lbfgs is done with a code and adam halves its step size; 0: none",
@@ -50,7 +55,12 @@ class Search {
         rng_(rng),
         x_(x),
         candidates_(starts) {
-    if (options.feature_weight > 0) features_ = target_features();
+    if (options.feature_weight > 0) {
+      map_ = feature_map(model, options);
+      if (!map_)
+        fail("feature_weight: {} has no discriminator to take features of: name a network, or set it to 0", model.name);
+      features_ = target_features();
+    }
     seconds_ = at::zeros({x.size(0)}, at::kDouble);
   }
   void run(const InferProgress& progress);
@@ -67,6 +77,7 @@ class Search {
   const Prior& prior_;
   const OptimiseOptions& options_;
   Rng& rng_;
+  FeatureMap map_;
   at::Tensor x_, features_, seconds_;  // [N, ...], [N, F] or undefined, [N]
   at::Tensor curvature_;               // Objective's
   Candidates candidates_;
@@ -75,7 +86,7 @@ class Search {
 at::Tensor Search::target_features() {
   std::vector<at::Tensor> parts;
   for (int64_t i = 0; i < x_.size(0); i += options_.batch)
-    parts.push_back(without_grad([&] { return model_.features(x_.slice(0, i, i + options_.batch)); }));
+    parts.push_back(without_grad([&] { return map_(x_.slice(0, i, i + options_.batch)); }));
   return at::cat(parts);
 }
 
@@ -83,7 +94,8 @@ at::Tensor Search::target_features() {
 void Search::work(const at::Tensor& rows, int64_t begin, int64_t end) {
   Candidates c = candidates_.pick(rows);
   const at::Tensor features = features_.defined() ? features_.index_select(0, c.image) : at::Tensor();
-  const Objective objective{model_, options_, rng_, x_.index_select(0, c.image), features, prior_.bound, curvature_};
+  const Objective objective{model_,   options_, rng_,         x_.index_select(0, c.image),
+                            features, map_,     prior_.bound, curvature_};
   if (begin < end)
     find_row(descent_table(), "descent", options_.descent).descend(objective, c, begin, end);
   else
@@ -140,16 +152,30 @@ Optimised Search::best() {
   const at::Tensor order = ranked(), image = candidates_.image.index_select(0, order);
   const at::Tensor count = at::bincount(image, {}, x_.size(0));
   const Candidates c = candidates_.pick(order.index_select(0, count.cumsum(0) - count));
-  const double bound = prior_.bound;
-  return {bound > 0 ? c.best.clamp(-bound, bound) : c.best, c.y, c.best_loss, c.steps, seconds_};
+  const Objective objective{model_, options_, rng_, {}, {}, map_, prior_.bound, curvature_};
+  return {objective.allowed(c.best), c.y, c.best_loss, c.steps, seconds_};
 }
 
 }  // namespace
 
+FeatureMap feature_map(LatentModel& model, const OptimiseOptions& options) {
+  if (!options.feature_network.empty()) {
+    Dataset kind;  // of the model's samples, none of them
+    kind.name = model.name;
+    kind.domain = model.domain();
+    const std::shared_ptr<FeatureNetwork> network = choose_features(options.feature_network, {}, kind);
+    return [network](const at::Tensor& x) { return network->features(x); };
+  }
+  if (!model.has_features()) return {};
+  return [&model](const at::Tensor& x) { return model.features(x); };
+}
+
 Optimised optimise(LatentModel& model, const at::Tensor& x, const Starts& starts, const OptimiseOptions& options,
                    Rng& rng, const InferProgress& progress) {
-  if (options.feature_weight > 0 && !model.has_features())
-    fail("feature_weight: {} has no discriminator to take features of; set it to 0", model.name);
+  if (options.pixel_weight == 0 && options.feature_weight == 0)
+    fail("pixel_weight and feature_weight are 0: nothing tells one code from another");
+  if (options.sphere && model.spaces().front().prior != "normal")
+    fail("sphere: codes of {} are not normal, they have no usual length", model.name);
   if (options.clip > 0 && !find_row(descent_table(), "descent", options.descent).clips)
     fail("clip: is for descent adam; {} does not draw numbers afresh: set clip to 0", options.descent);
   Search search(model, x, starts, options, rng);

@@ -9,9 +9,11 @@
 namespace obverse {
 
 /// Latent optimisation, for each image x on its own: minimise over the code z, with G frozen,
-///   mean (G(z) - x)^2 + feature_weight ||f(G(z)) - f(x)||^2 / ||f(x)||^2 + prior_weight ||z||^2 / (2 P),
-/// P being the numbers in x. With feature_weight 0 it is the most probable code under the prior and Gaussian noise of
-/// variance prior_weight / 2 on every number of x. Zhu 2016, Lipton 2017.
+///   pixel_weight mean (G(z) - x)^2 + feature_weight ||f(G(z)) - f(x)||^2 / ||f(x)||^2 + prior_weight ||z||^2 / (2 P),
+/// P being the numbers in x, f the discriminator's features or those of feature_network (metrics/features.h). With
+/// feature_weight 0 it is the most probable code under the prior and Gaussian noise of variance prior_weight / 2 on
+/// every number of x. sphere: of all codes as long as the prior's are, sqrt(D) for D numbers: z stands for its
+/// projection. Zhu 2016, Lipton 2017, Menon 2020 (the sphere).
 struct OptimiseOptions : Options {
   int64_t steps = 100;
   int64_t restarts = 4;
@@ -22,15 +24,25 @@ struct OptimiseOptions : Options {
   double lr = 0.1;
   double beta1 = 0.9;
   double beta2 = 0.99;
+  double pixel_weight = 1;
   double feature_weight = 0;
+  std::string feature_network;
   double prior_weight = 0;
   double clip = 0;
+  bool sphere = false;
   double tolerance = 1e-3;
   int64_t patience = 20;
   bool prune = true;
   int64_t batch = 128;
   void describe(Fields& f) override;
 };
+
+/// f of an optimisation: x [N, ...] -> [N, F], differentiable.
+using FeatureMap = std::function<at::Tensor(const at::Tensor& x)>;
+
+/// The features that the options name: of their network, else of the model's discriminator; empty when it has none.
+/// The model must outlive it. Throws UserError when the network is not to be found.
+FeatureMap feature_map(LatentModel& model, const OptimiseOptions& options);
 
 /// Codes to start from, several an image: the rows are candidates.
 struct Starts {
@@ -59,7 +71,7 @@ using InferProgress = std::function<bool(double share)>;
 
 /// Optimises every candidate; the worse half of an image's candidates is given up after every tenth of the steps
 /// (`prune`). x: [N, ...] of the model's domain; every image needs a start. Throws UserError when features are asked of
-/// a model without them.
+/// a model without them, or nothing is to be minimised.
 Optimised optimise(LatentModel& model, const at::Tensor& x, const Starts& starts, const OptimiseOptions& options,
                    Rng& rng, const InferProgress& progress = {});
 

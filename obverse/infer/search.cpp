@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <limits>
 
 #include "obverse/core/autograd.h"
@@ -58,11 +59,21 @@ void Candidates::remember(const at::Tensor& at_code, const at::Tensor& loss, dou
   stale = (stale + 1).masked_fill(progress, 0);
 }
 
+at::Tensor on_sphere(const at::Tensor& code) {
+  const at::Tensor flat = code.flatten(1);
+  const double radius = std::sqrt(static_cast<double>(flat.size(1)));
+  return (flat * (radius / flat.norm(2, {1}, true).clamp_min(1e-12))).view_as(code);
+}
+
+at::Tensor Objective::allowed(const at::Tensor& code) const {
+  const at::Tensor bounded = bound > 0 ? code.clamp(-bound, bound) : code;
+  return options.sphere ? on_sphere(bounded) : bounded;
+}
+
 at::Tensor Objective::value(const at::Tensor& code, const at::Tensor& y) const {
-  const at::Tensor decoded = model.decode(bound > 0 ? code.clamp(-bound, bound) : code, y);  // [M, ...]
-  at::Tensor loss = mean_squared_error(decoded, x);
-  if (features.defined())
-    loss = loss + options.feature_weight * relative_squared_error(model.features(decoded), features);
+  const at::Tensor decoded = model.decode(allowed(code), y);  // [M, ...]
+  at::Tensor loss = options.pixel_weight * mean_squared_error(decoded, x);
+  if (features.defined()) loss = loss + options.feature_weight * relative_squared_error(map(decoded), features);
   if (options.prior_weight > 0) {
     const double numbers = static_cast<double>(x.numel() / x.size(0));
     loss = loss + options.prior_weight / (2 * numbers) * code.square().flatten(1).sum(1);

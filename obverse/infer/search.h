@@ -9,6 +9,9 @@
 
 namespace obverse {
 
+/// Codes [N, ...] of D numbers scaled to the length sqrt(D).
+at::Tensor on_sphere(const at::Tensor& code);
+
 /// All that is known of the candidates of a search, a row each, so that rows can be picked and put back.
 struct Candidates {
   at::Tensor image, y, code;       // [M], [M] or undefined, [M, ...]
@@ -35,9 +38,12 @@ struct Objective {
   const OptimiseOptions& options;
   Rng& rng;
   at::Tensor x, features;  // the candidates' targets [M, ...], [M, F] or undefined
+  const FeatureMap& map;   // to features
   double bound;            // of the prior: a code beyond it counts as if it lay there; 0: none
   at::Tensor& curvature;   // common to all codes of the search [1, D, D]; undefined before it is taken
 
+  /// The codes that these stand for: within the bound, on the sphere.
+  at::Tensor allowed(const at::Tensor& code) const;
   /// code: [M, ...]; returns [M].
   at::Tensor value(const at::Tensor& code, const at::Tensor& y) const;
   /// The values [M] and their gradients in the code [M, ...].

@@ -66,6 +66,43 @@ TEST(Optimise, WeighsFeaturesRelativeToTheTarget) {
   EXPECT_NEAR(found.loss.item<double>(), square / 4 + 2 * square / 4, 1e-5);
 }
 
+TEST(Optimise, GoesByTheFeaturesOfANetworkAloneWhenPixelsHaveNoWeight) {
+  LinearModel model(2, 4);
+  const at::Tensor x = at::full({1, 4}, 2.0), z = at::zeros({1, 2});
+  OptimiseOptions options = long_search();
+  options.steps = 0;
+  options.pixel_weight = 0;
+  options.feature_weight = 2;
+  options.feature_network = "coordinates";  // f(x) = x
+  Rng rng(0);
+  const Starts starts{z, {}, at::zeros({1}, at::kLong)};
+  const double square = (model.decode(z, {}) - x).square().sum().item<double>();
+  EXPECT_NEAR(optimise(model, x, starts, options, rng).loss.item<double>(), 2 * square / 16, 1e-5);
+  options.steps = 200;
+  EXPECT_LT((search(model, x, options).code - model.most_probable(x, 0)).abs().max().item<double>(), 1e-3);
+  options.feature_network = "nowhere.pt";
+  EXPECT_THAT(refusal([&] { search(model, x, options); }), ::testing::HasSubstr("nowhere.pt"));
+  options.feature_weight = 0;
+  EXPECT_THAT(refusal([&] { search(model, x, options); }), ::testing::HasSubstr("nothing tells one code from another"));
+}
+
+TEST_P(Descent, StaysOnTheSphereAndFindsTheBestOfIt) {
+  LinearModel model(3, 20);
+  Rng rng(2);
+  const at::Tensor x = 3 * rng.normal({4, 20});
+  OptimiseOptions options = long_search();
+  options.descent = GetParam();
+  options.restarts = 8;
+  options.sphere = true;
+  const Optimised found = search(model, x, options);
+  EXPECT_TRUE(at::allclose(found.code.norm(2, {1}), at::full({4}, std::sqrt(3.0)), 1e-5));
+  const at::Tensor all = on_sphere(rng.normal({20000, 3}));
+  for (int64_t i = 0; i < 4; ++i) {
+    const double best = (model.decode(all, {}) - x[i]).square().mean(1).min().item<double>();
+    EXPECT_LT(found.loss[i].item<double>(), best + 1e-4) << i;
+  }
+}
+
 TEST_P(Descent, RecoversCodesUpToSignOfADecoderThatForgetsIt) {
   EvenModel model;
   Rng rng(3);
