@@ -14,6 +14,7 @@ void AdversarialAutoencoderOptions::describe(Fields& f) {
     f("stochastic", stochastic, "the encoder gives a Gaussian over codes, not one code");
     f("adversarial_weight", adversarial_weight, "of the discriminator's say against the squared error of pixels",
       kNotNegative);
+    penalties.describe(f);
   });
   f.table("discriminator", [&] {
     discriminator.describe(f);
@@ -39,15 +40,26 @@ AdversarialAutoencoder::AdversarialAutoencoder(const AdversarialAutoencoderOptio
       {"generator", {{"generator", networks_.generator}, {"encoder", networks_.encoder}}, options.generator_optimiser}};
 }
 
+std::vector<Phase> AdversarialAutoencoder::phases() {
+  std::vector<Phase> result = {{"discriminator"}, {"generator"}};
+  for (const Phase& phase : options_.penalties.phases()) result.insert(result.begin() + 1, phase);
+  return result;
+}
+
 Terms AdversarialAutoencoder::loss(const Phase& phase, Round& round) {
   const Batch real = round.next_batch();                                        // [N, ...], [N]
   const at::Tensor code = networks_.infer(real.x, real.y).sample(round.rng());  // [N, d]
   const at::Tensor drawn = round.codes(networks_.space());                      // [N, d]
-  const at::Tensor inferred = discriminator_->forward(code, real.y);            // [N]
   const bool critic = phase.player == "discriminator";
+  Terms terms;
+  if (critic)
+    options_.penalties.add(terms, phase, round, drawn, code, [&](const at::Tensor& z) {
+      return discriminator_->forward_with_gradient(z, real.y).second;
+    });
+  if (phase.name != "main") return terms;
+  const at::Tensor inferred = discriminator_->forward(code, real.y);  // [N]
   at::Tensor prior;
   if (critic || loss_.generator_needs_real) prior = discriminator_->forward(drawn, real.y);  // [N]
-  Terms terms;
   if (critic) {
     terms.add("main", loss_.discriminator(prior, inferred).mean());
     terms.watch("scores/real", mean_of(prior));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "obverse/games/autoencoder.h"
+#include "obverse/games/penalties.h"
 #include "obverse/losses/adversarial.h"
 
 namespace obverse {
@@ -10,6 +11,7 @@ struct AdversarialAutoencoderOptions : AutoencoderOptions {
   std::string loss = "non-saturating";
   bool stochastic = false;
   double adversarial_weight = 0.02;
+  Penalties penalties;  // of the discriminator of codes: draws of the prior are its real samples
   Choice<NetworkRow<Discriminator>> discriminator{discriminator_table(), "mlp"};
   OptimiserOptions discriminator_optimiser;
   void describe(Fields& f) override;
@@ -22,7 +24,7 @@ class AdversarialAutoencoder : public Game {
  public:
   AdversarialAutoencoder(const AdversarialAutoencoderOptions& options, const Domain& domain, uint64_t seed);
   std::vector<Player>& players() override { return players_; }
-  std::vector<Phase> phases() override { return {{"discriminator"}, {"generator"}}; }
+  std::vector<Phase> phases() override;
   Terms loss(const Phase& phase, Round& round) override;
   std::unique_ptr<LatentModel> model() override { return std::make_unique<NetworkModel>(networks_); }
   std::vector<std::string> averaged() override { return {"generator", "encoder"}; }

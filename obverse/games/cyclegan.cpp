@@ -24,6 +24,7 @@ void CycleGanOptions::describe(Fields& f) {
     f("cycle", cycle, "weight of the distance of an image to itself there and back", kNotNegative);
     f("identity", identity, "share of that weight for images that are of the wanted kind already; 0: off",
       kNotNegative);
+    penalties.describe(f);
     f("pool", pool, "generated images kept to be shown again; 0: none", {0, 10000});
   });
   describe_player(f, "generator", generator, generator_optimiser);
@@ -59,11 +60,21 @@ CycleGan::CycleGan(const CycleGanOptions& options, const Domain& domain, uint64_
 }
 
 std::vector<std::pair<std::string, std::string>> CycleGan::formulas(const Phase& phase) {
-  if (phase.player == "discriminator")
-    return {{"main", loss_.discriminator_formula + ", of either side, G(z) from the pool"}};
+  if (phase.player == "discriminator") {
+    std::vector<std::pair<std::string, std::string>> lines = options_.penalties.formulas(phase);
+    if (phase.name == "main")
+      lines.emplace(lines.begin(), "main", loss_.discriminator_formula + ", of either side, G(z) from the pool");
+    return lines;
+  }
   return {{"main", loss_.generator_formula + ", of either side"},
           {"cycle", "cycle (E |F(G(a)) - a| + E |G(F(b)) - b|)"},
           {"identity", "cycle identity (E |G(b) - b| + E |F(a) - a|)"}};
+}
+
+std::vector<Phase> CycleGan::phases() {
+  std::vector<Phase> result = {{"generator"}, {"discriminator"}};
+  for (const Phase& phase : options_.penalties.phases()) result.push_back(phase);
+  return result;
 }
 
 CycleGan::Pair CycleGan::draw(Round& round) const {
@@ -75,7 +86,8 @@ CycleGan::Pair CycleGan::draw(Round& round) const {
 }
 
 Terms CycleGan::loss(const Phase& phase, Round& round) {
-  return phase.player == "generator" ? generator_loss(round) : discriminator_loss(round);
+  if (phase.player == "generator") return generator_loss(round);
+  return phase.name == "main" ? discriminator_loss(round) : penalty_loss(phase, round);
 }
 
 Terms CycleGan::generator_loss(Round& round) {
@@ -116,6 +128,26 @@ Terms CycleGan::discriminator_loss(Round& round) {
   judge(*judge_a_, real.a, made.a, pool_a_);
   judge(*judge_b_, real.b, made.b, pool_b_);
   terms.add("main", sum);
+  add_penalties(terms, {"discriminator"}, round, real, made);
+  return terms;
+}
+
+void CycleGan::add_penalties(Terms& terms, const Phase& phase, Round& round, const Pair& real, const Pair& made) const {
+  const auto add = [&](PatchDiscriminator& D, const at::Tensor& x, const at::Tensor& y) {
+    options_.penalties.add(terms, phase, round, x, y, [&](const at::Tensor& points) {
+      const at::Tensor variable = points.detach().requires_grad_();
+      return gradient(D.forward(variable).flatten(1).mean(1), variable, /*create_graph=*/true);
+    });
+  };
+  add(*judge_a_, real.a, made.a);
+  add(*judge_b_, real.b, made.b);
+}
+
+Terms CycleGan::penalty_loss(const Phase& phase, Round& round) {
+  const Pair real = draw(round);
+  const Pair made = without_grad([&] { return Pair{b_to_a_->forward(real.b), a_to_b_->forward(real.a)}; });
+  Terms terms;
+  add_penalties(terms, phase, round, real, made);
   return terms;
 }
 

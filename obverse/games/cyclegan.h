@@ -2,6 +2,7 @@
 
 #include "obverse/games/game.h"
 #include "obverse/games/image_pool.h"
+#include "obverse/games/penalties.h"
 #include "obverse/losses/adversarial.h"
 #include "obverse/models/translators.h"
 
@@ -14,6 +15,7 @@ struct CycleGanOptions : Options {
   double cycle = 5;  // the paper's 10: its least squares are twice as large as the table's
   double identity = 0.5;
   int64_t pool = 50;
+  Penalties penalties;
   Choice<NetworkRow<Translator>> generator{translator_table(), "resnet"};
   Choice<NetworkRow<PatchDiscriminator>> discriminator{patch_discriminator_table(), "patchgan"};
   OptimiserOptions generator_optimiser, discriminator_optimiser;
@@ -23,14 +25,15 @@ struct CycleGanOptions : Options {
 /// Unpaired translation between two classes of images, Zhu 2017. With G: A -> B and F: B -> A,
 ///   G and F:  loss(D_B(G(a))) + loss(D_A(F(b))) + cycle (|F(G(a)) - a| + |G(F(b)) - b|)
 ///             + cycle identity (|G(b) - b| + |F(a) - a|),  |.| the mean of absolute differences
-///   D_A, D_B: loss on real images and on generated ones from a pool.
+///   D_A, D_B: loss on real images and on generated ones from a pool; gradient penalties are of the patches' mean
+///   logit.
 /// A round's batch holds as many images of A as of B. The generators play first, and the discriminators see what they
 /// made.
 class CycleGan : public Game {
  public:
   CycleGan(const CycleGanOptions& options, const Domain& domain, uint64_t seed);
   std::vector<Player>& players() override { return players_; }
-  std::vector<Phase> phases() override { return {{"generator"}, {"discriminator"}}; }
+  std::vector<Phase> phases() override;
   Terms loss(const Phase& phase, Round& round) override;
   std::vector<std::pair<std::string, std::string>> formulas(const Phase& phase) override;
   std::unique_ptr<LatentModel> model() override;
@@ -48,6 +51,8 @@ class CycleGan : public Game {
   Pair draw(Round& round) const;
   Terms generator_loss(Round& round);
   Terms discriminator_loss(Round& round);
+  Terms penalty_loss(const Phase& phase, Round& round);
+  void add_penalties(Terms& terms, const Phase& phase, Round& round, const Pair& real, const Pair& made) const;
 
   CycleGanOptions options_;
   const AdversarialLoss& loss_;

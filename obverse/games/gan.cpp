@@ -14,11 +14,6 @@
 
 namespace obverse {
 
-void PenaltyOptions::describe(Fields& f) {
-  f("weight", weight, "gamma of R1 and R2, lambda of WGAN-GP and DRAGAN; 0: off", kNotNegative);
-  f("interval", interval, "taken every so many rounds, as a step of its own, and that much stronger", {1, 1000});
-}
-
 void GrowthOptions::describe(Fields& f) {
   f("hold", hold, "share of the run that a stage is held", kPositive);
   f("fade", fade, "share of the run in which the next fades in", kPositive);
@@ -29,10 +24,7 @@ double GrowthOptions::level(double progress) const {
   return stage + std::clamp((progress - stage * (hold + fade) - hold) / fade, 0.0, 1.0);
 }
 
-GanOptions::GanOptions()
-    : penalties(penalty_table().size()),
-      generator(generator_table(), "dcgan"),
-      discriminator(discriminator_table(), "dcgan") {}
+GanOptions::GanOptions() : generator(generator_table(), "dcgan"), discriminator(discriminator_table(), "dcgan") {}
 
 void GanOptions::describe(Fields& f) {
   f.table("game", [&] {
@@ -54,7 +46,7 @@ void GanOptions::describe(Fields& f) {
     view.describe(f);
     if (label_smoothing > 0 && !find_row(adversarial_table(), "loss", loss).smoothing)
       f.problem("label_smoothing", loss + " has no labels to smooth: use minimax, non-saturating or least-squares");
-    for (size_t i = 0; i < penalties.size(); ++i) f.table(penalty_table()[i].name, penalties[i]);
+    penalties.describe(f);
   });
   describe_player(f, "generator", generator, generator_optimiser);
   describe_player(f, "discriminator", discriminator, discriminator_optimiser);
@@ -104,17 +96,14 @@ Gan::Gan(const GanOptions& options, const Domain& domain, uint64_t seed)
 
 std::vector<Phase> Gan::phases() {
   std::vector<Phase> result = {{"discriminator", "main", 1, options_.critic_steps}};
-  for (size_t i = 0; i < options_.penalties.size(); ++i)
-    if (options_.penalties[i].interval > 1)
-      result.push_back({"discriminator", penalty_table()[i].name, options_.penalties[i].interval});
+  for (const Phase& phase : options_.penalties.phases()) result.push_back(phase);
   result.push_back({"generator", "main"});
   if (options_.path_length.weight > 0) result.push_back({"generator", "path_length", options_.path_length.interval});
   return result;
 }
 
 bool Gan::intertwined() const {
-  const PenaltyOptions& r2 =
-      options_.penalties[static_cast<size_t>(&find_row(penalty_table(), "penalty", "r2") - penalty_table().data())];
+  const PenaltyOptions& r2 = options_.penalties.of("r2");
   return r2.interval > 1 || r2.weight == Schedule(0.0);  // else generated samples are the points that it is taken at
 }
 
@@ -132,7 +121,7 @@ Terms Gan::loss(const Phase& phase, Round& round) {
   grow(round.progress);
   if (phase.name == "path_length") return path_length_loss(round);
   if (phase.player == "generator") return generator_loss(round);
-  return phase.name == "main" ? discriminator_loss(round) : penalty_loss(phase.name, round);
+  return phase.name == "main" ? discriminator_loss(round) : penalty_loss(phase, round);
 }
 
 void Gan::grow(double progress) {
@@ -170,11 +159,6 @@ Terms Gan::path_length_loss(Round& round) {
   generator_->draw_noise_from(nullptr);
   terms.watch("path_length/mean", path_length_.mean());
   return terms;
-}
-
-double Gan::strength(size_t penalty, const Round& round) const {
-  const PenaltyOptions& p = options_.penalties[penalty];
-  return penalty_table()[penalty].factor * p.weight.at(round.progress) * static_cast<double>(p.interval);
 }
 
 // D's opinion of k batches [N, ...] with the same labels: in one pass unless a logit depends on its whole batch.
@@ -222,8 +206,8 @@ Terms Gan::discriminator_loss(Round& round) {
   real.x = generator_->as_fine(real.x);
   std::vector<Question> asked = {{real.x}, {generate(real.y, round)}};  // G is frozen
   std::vector<std::pair<size_t, size_t>> taken;                         // penalty, place in `asked`
-  for (size_t i = 0; i < options_.penalties.size(); ++i) {
-    if (options_.penalties[i].interval > 1 || strength(i, round) == 0) continue;
+  for (size_t i = 0; i < penalty_table().size(); ++i) {
+    if (!options_.penalties.in(i, {"discriminator"}) || options_.penalties.strength(i, round.progress) == 0) continue;
     const at::Tensor x = penalty_table()[i].points(asked[0].x, asked[1].x, round.rng());
     size_t place = 0;
     while (place < 2 && x.data_ptr() != asked[place].x.data_ptr()) ++place;
@@ -241,7 +225,8 @@ Terms Gan::discriminator_loss(Round& round) {
   terms.add("main", main.mean());
   if (options_.drift > 0) terms.add("drift", options_.drift * said[0].logits.square().mean());
   for (const auto& [i, place] : taken)
-    terms.add(penalty_table()[i].name, strength(i, round) * penalty_table()[i].value(said[place].slope).mean());
+    terms.add(penalty_table()[i].name,
+              options_.penalties.strength(i, round.progress) * penalty_table()[i].value(said[place].slope).mean());
   size_t changed = asked.size() - (consistency[0] > 0) - (consistency[1] > 0);
   for (size_t k = 0; k < 2; ++k)
     if (consistency[k] > 0)
@@ -286,18 +271,16 @@ Terms Gan::generator_loss(Round& round) {
   return terms;
 }
 
-Terms Gan::penalty_loss(const std::string& name, Round& round) {
-  const Penalty& penalty = find_row(penalty_table(), "penalty", name);
-  const size_t i = &penalty - penalty_table().data();
+Terms Gan::penalty_loss(const Phase& phase, Round& round) {
   Batch real = round.next_batch();
   real.x = generator_->as_fine(real.x);
-  const at::Tensor fake = penalty.needs_fake || loss_.witness ? generate(real.y, round) : at::Tensor();
-  const at::Tensor x = penalty.points(real.x, fake, round.rng());
-  const at::Tensor slope = loss_.witness
-                               ? slope_of_witness(x, discriminator_->features(real.x), discriminator_->features(fake))
-                               : discriminator_->forward_with_gradient(x, real.y).second;
+  const bool needs_fake = options_.penalties.needs_fake(phase) || loss_.witness;
+  const at::Tensor fake = needs_fake ? generate(real.y, round) : at::Tensor();
   Terms terms;
-  terms.add(name, strength(i, round) * penalty.value(slope).mean());
+  options_.penalties.add(terms, phase, round, real.x, fake, [&](const at::Tensor& x) {
+    if (loss_.witness) return slope_of_witness(x, discriminator_->features(real.x), discriminator_->features(fake));
+    return discriminator_->forward_with_gradient(x, real.y).second;
+  });
   return terms;
 }
 
@@ -309,12 +292,8 @@ Terms Gan::feature_discriminator_loss(Round& round) {
   const at::Tensor real_features = discriminator_->features(real.x), fake_features = discriminator_->features(fake);
   Terms terms;
   terms.add("main", loss_.discriminator(real_features, fake_features).mean());
-  for (size_t i = 0; i < options_.penalties.size(); ++i) {
-    if (options_.penalties[i].interval > 1 || strength(i, round) == 0) continue;
-    const at::Tensor x = penalty_table()[i].points(real.x, fake, round.rng());
-    const at::Tensor slope = slope_of_witness(x, real_features, fake_features);
-    terms.add(penalty_table()[i].name, strength(i, round) * penalty_table()[i].value(slope).mean());
-  }
+  options_.penalties.add(terms, {"discriminator"}, round, real.x, fake,
+                         [&](const at::Tensor& x) { return slope_of_witness(x, real_features, fake_features); });
   if (discriminator_->classifies())
     terms.add("classes", class_loss(real_features, real.y) + class_loss(fake_features, real.y));
   const auto scores = [&](const at::Tensor& h) { return loss_.witness(h, real_features, fake_features).detach(); };

@@ -4,19 +4,12 @@
 #include "obverse/games/generator_source.h"
 #include "obverse/games/network_model.h"
 #include "obverse/games/path_length.h"
+#include "obverse/games/penalties.h"
 #include "obverse/games/view.h"
 #include "obverse/losses/adversarial.h"
-#include "obverse/losses/penalties.h"
 #include "obverse/models/networks.h"
 
 namespace obverse {
-
-/// One penalty of a recipe: [game.r1] weight, interval.
-struct PenaltyOptions : Options {
-  Schedule weight = 0.0;
-  int64_t interval = 1;
-  void describe(Fields& f) override;
-};
 
 /// When networks that grow by stages do, in shares of the run: each stage is held, then the next fades in.
 struct GrowthOptions : Options {
@@ -41,7 +34,7 @@ struct GanOptions : Options, GeneratorSource {
   double style_mixing = 0;
   PathLengthOptions path_length;
   ViewOptions view;
-  std::vector<PenaltyOptions> penalties;  // one a row of penalty_table()
+  Penalties penalties;
   Choice<NetworkRow<Generator>> generator;
   Choice<NetworkRow<Discriminator>> discriminator;
   OptimiserOptions generator_optimiser, discriminator_optimiser;
@@ -88,7 +81,7 @@ class Gan : public Game {
   };
   Terms discriminator_loss(Round& round);
   Terms generator_loss(Round& round);
-  Terms penalty_loss(const std::string& name, Round& round);
+  Terms penalty_loss(const Phase& phase, Round& round);
   Terms feature_discriminator_loss(Round& round);
   Terms path_length_loss(Round& round);
   at::Tensor generate(const at::Tensor& y, Round& round);                       // y: labels, or undefined
@@ -99,7 +92,6 @@ class Gan : public Game {
   at::Tensor class_loss(const at::Tensor& features, const at::Tensor& y);
   void grow(double progress);
   at::Tensor altered(const at::Tensor& x, Round& round) const;
-  double strength(size_t penalty, const Round& round) const;
   void watch(Terms& terms, const at::Tensor& real_scores, const at::Tensor& fake_scores);
 
   GanOptions options_;

@@ -16,6 +16,7 @@ void VaeGanOptions::describe(Fields& f) {
     f("similarity_weight", similarity_weight, "of the distance of G(E(x)) to x in the discriminator's features",
       kNotNegative);
     f("image_weight", image_weight, "of that distance in pixels; the paper has none", kNotNegative);
+    penalties.describe(f);
   });
   f.table("encoder", [&] { f.table("optimiser", encoder_optimiser); });
   describe_player(f, "discriminator", discriminator, discriminator_optimiser);
@@ -32,7 +33,11 @@ VaeGan::VaeGan(const VaeGanOptions& options, const Domain& domain, uint64_t seed
               {"generator", {{"generator", networks_.generator}}, options.generator_optimiser}};
 }
 
-std::vector<Phase> VaeGan::phases() { return {{"discriminator"}, {"encoder"}, {"generator"}}; }
+std::vector<Phase> VaeGan::phases() {
+  std::vector<Phase> result = {{"discriminator"}, {"encoder"}, {"generator"}};
+  for (const Phase& phase : options_.penalties.phases()) result.insert(result.begin() + 1, phase);
+  return result;
+}
 
 VaeGan::Views VaeGan::look(Round& round, bool with_drawn) const {
   Views v;
@@ -43,11 +48,14 @@ VaeGan::Views VaeGan::look(Round& round, bool with_drawn) const {
   return v;
 }
 
-Terms VaeGan::discriminator_loss(const Views& v) const {
+Terms VaeGan::discriminator_loss(const Views& v, const Phase& phase, Round& round) const {
   Discriminator& D = *networks_.discriminator;
+  Terms terms;
+  options_.penalties.add(terms, phase, round, v.real.x, v.drawn,
+                         [&](const at::Tensor& x) { return D.forward_with_gradient(x, v.real.y).second; });
+  if (phase.name != "main") return terms;
   const at::Tensor real = D.forward(v.real.x, v.real.y);                                      // [N]
   const at::Tensor back = D.forward(v.back, v.real.y), drawn = D.forward(v.drawn, v.real.y);  // [N]
-  Terms terms;
   terms.add("main", 0.5 * (loss_.discriminator(real, back) + loss_.discriminator(real, drawn)).mean());
   terms.watch("scores/real", mean_of(real));
   terms.watch("scores/fake", 0.5 * (mean_of(back) + mean_of(drawn)));
@@ -56,7 +64,7 @@ Terms VaeGan::discriminator_loss(const Views& v) const {
 
 Terms VaeGan::loss(const Phase& phase, Round& round) {
   const Views v = look(round, phase.player != "encoder");
-  if (phase.player == "discriminator") return discriminator_loss(v);
+  if (phase.player == "discriminator") return discriminator_loss(v, phase, round);
   Discriminator& D = *networks_.discriminator;
   const at::Tensor wanted = without_grad([&] { return D.features(v.real.x); });  // [N, F]
   const at::Tensor found = D.features(v.back);                                   // [N, F]

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "obverse/games/autoencoder.h"
+#include "obverse/games/penalties.h"
 #include "obverse/losses/adversarial.h"
 
 namespace obverse {
@@ -11,6 +12,7 @@ struct VaeGanOptions : AutoencoderOptions {
   double kl_weight = 0.01;
   double similarity_weight = 1;
   double image_weight = 0;
+  Penalties penalties;
   Choice<NetworkRow<Discriminator>> discriminator{discriminator_table(), "dcgan"};
   OptimiserOptions encoder_optimiser, discriminator_optimiser;
   void describe(Fields& f) override;
@@ -20,7 +22,8 @@ struct VaeGanOptions : AutoencoderOptions {
 /// VAE/GAN, Larsen 2016, algorithm 1, with f the discriminator's features and x' = G(z), z from the Gaussian E(x):
 ///   encoder: kl_weight KL / d + S, with S = similarity_weight ||f(x') - f(x)||^2 / F + image_weight ||x' - x||^2 / n
 ///   generator: S + its adversarial loss, the mean over x' and over samples of the prior
-///   discriminator: its adversarial loss on x against x' and against samples of the prior
+///   discriminator: its adversarial loss on x against x' and against samples of the prior; and gradient penalties on x
+///   and on samples of the prior, which the paper has not
 /// f is held fixed where S is minimised. Sums in the paper are means here, so that weights do not depend on sizes.
 class VaeGan : public Game {
  public:
@@ -39,7 +42,7 @@ class VaeGan : public Game {
     at::Tensor back, drawn;  // G(E(x)), G(z): [N, ...]; the latter where it is asked for
   };
   Views look(Round& round, bool with_drawn) const;
-  Terms discriminator_loss(const Views& views) const;
+  Terms discriminator_loss(const Views& views, const Phase& phase, Round& round) const;
 
   VaeGanOptions options_;
   const AdversarialLoss& loss_;

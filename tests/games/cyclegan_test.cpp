@@ -71,6 +71,28 @@ TEST(CycleGan, ItsLossesAreThoseOfTheFormulas) {
               1e-5);
 }
 
+TEST(CycleGan, APenaltyIsOfThePatchesMeanLogitOfBothSides) {
+  Recipe r = recipe("r1 = { weight = 4.0, interval = 2 }");
+  const auto game = build_game(r, kTwo);
+  ASSERT_EQ(game->phases().size(), 3u);
+  Draws draws;
+  Round round = draws.round();
+  double found = 0;
+  const Terms terms = game->loss(game->phases()[2], round);
+  for (const auto& [name, value] : terms.terms()) found += name == "r1" ? value.item<double>() : 1e9;
+  const at::Tensor x = Draws().data.normal({4, 3, 16, 16}).tanh();
+  double expected = 0;
+  for (const auto& [name, first] : {std::pair{"judge_a", 0}, std::pair{"judge_b", 1}}) {
+    auto& judge = dynamic_cast<PatchDiscriminator&>(*game->module(name));
+    const at::Tensor real = x.index_select(0, at::tensor({first, first + 2})).requires_grad_();
+    const auto mean = [&](const at::Tensor& at) { return judge.forward(at).flatten(1).mean(1); };
+    const at::Tensor g = gradient(mean(real), real);
+    const double step = 0.02 / g.norm().item<double>();  // along itself a function rises by the gradient's square
+    expected += ((mean(real + step * g) - mean(real - step * g)) / (2 * step)).mean().item<double>();
+  }
+  EXPECT_NEAR(found, 2 * 0.5 * 4 * expected, 0.02 * found);
+}
+
 TEST(CycleGan, EachPhaseMovesItsOwnPlayerAndSavesItsPools) {
   for (const char* loss : {"least-squares", "hinge", "relativistic-pairing"}) {
     Recipe r = recipe(std::string("pool = 3\nloss = '") + loss + "'");
