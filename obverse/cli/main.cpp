@@ -70,6 +70,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     obverse::start_engine();
+    obverse::limit_memory();
     const int status = run(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout)) return report(kLostOutput);
     return status;

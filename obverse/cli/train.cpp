@@ -112,8 +112,14 @@ void run_train(const TrainCommand& c) {
     const auto game = build_game(recipe, data->domain);
     int64_t count = 0;
     for (const auto& [name, tensor] : game->weights()) count += tensor.numel();
-    fmt::print("{}\n# {}: {} samples, {}\n# {} numbers in the networks\n", write_options(recipe), data->name,
-               data->size(), data->domain.text(), count);
+    constexpr double kCopies = 5, kMebi = 1 << 20;  // themselves, gradients, two moments, averages
+    fmt::print(
+        "{}\n# {}: {} samples, {}\n# {} numbers in the networks\n# memory, MiB: {:.0f} for them, {:.0f} for the data, "
+        "and what a batch of {} takes; here are {:.0f}\n",
+        write_options(recipe), data->name, data->size(), data->domain.text(), count,
+        kCopies * static_cast<double>(count) * sizeof(float) / kMebi,
+        static_cast<double>(data->samples.nbytes()) / kMebi, recipe.train.batch,
+        static_cast<double>(memory_size()) / kMebi);
     return;
   }
   if (const std::string warning = blas_warning(); !warning.empty()) fmt::print(stderr, "warning: {}\n", warning);

@@ -7,15 +7,19 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <torch/csrc/api/include/torch/version.h>
-#if defined(__x86_64__) && defined(__linux__)
-#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
+#if defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <limits>
 #include <thread>
 
@@ -36,6 +40,27 @@ void start_engine(int threads) {
   // The setting is one of each thread's own.
   at::globalContext().setFlushDenormal(true);
   at::parallel_for(0, at::get_num_threads(), 1, [](int64_t, int64_t) { at::globalContext().setFlushDenormal(true); });
+}
+
+uint64_t memory_size() {
+#if defined(__linux__)
+  uint64_t bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  uint64_t allowed = 0;
+  if (std::ifstream("/sys/fs/cgroup/memory.max") >> allowed) bytes = std::min(bytes, allowed);  // "max": no number
+  return bytes;
+#else
+  return 0;
+#endif
+}
+
+void limit_memory() {
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)  // its shadow is larger than any memory
+  rlimit limit;
+  const uint64_t bytes = memory_size();
+  if (bytes == 0 || getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_cur <= bytes) return;
+  limit.rlim_cur = bytes;
+  setrlimit(RLIMIT_DATA, &limit);
+#endif
 }
 
 bool processor_has_bfloat16() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace obverse {
@@ -7,6 +8,13 @@ namespace obverse {
 /// To be called first in main: sets the number of threads (`threads`, or OMP_NUM_THREADS, or every core) and lets
 /// denormal numbers be zero.
 void start_engine(int threads = 0);
+
+/// Bytes of memory that the machine, or the container that the program runs in, has; 0: not known.
+uint64_t memory_size();
+
+/// From now on the program is refused what does not fit into memory_size() (std::bad_alloc), where the system would
+/// kill it later without a word.
+void limit_memory();
 
 /// Whether the processor multiplies bfloat16 natively (AVX512-BF16 or AMX).
 bool processor_has_bfloat16();

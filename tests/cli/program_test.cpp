@@ -120,6 +120,13 @@ TEST(Program, OutputThatCannotBeWrittenIsAnError) {
   EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 2);
 }
 
+TEST(Program, WhatDoesNotFitIntoMemoryIsRefusedInOneLine) {
+  Shell shell;
+  shell.expect_refused(
+      {"train", shell.recipe(), "--dry-run", "--set", "game.z_dim=65536", "--set", "generator.channels=[8192,8]"},
+      "out of memory");
+}
+
 TEST(Program, AMistypedTableOnTheCommandLineIsBlamedThere) {
   Shell shell;
   shell.expect_refused({"train", shell.recipe(), "--set", "tran.kimg=1"}, "--set tran.kimg=1: unknown key 'tran'");
@@ -154,6 +161,7 @@ TEST(Program, DryRunPrintsTheEffectiveRecipeAndWritesNothing) {
       << shell.err;
   EXPECT_THAT(shell.out, HasSubstr("kimg = 7.0"));
   EXPECT_THAT(shell.out, HasSubstr("seed = 3"));
+  EXPECT_THAT(shell.out, HasSubstr("# memory, MiB: "));
   EXPECT_FALSE(std::filesystem::exists(shell.folder.file("runs")));
 }
 
