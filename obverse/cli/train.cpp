@@ -11,6 +11,8 @@
 #include "obverse/cli/train_hooks.h"
 #include "obverse/core/engine.h"
 #include "obverse/core/error.h"
+#include "obverse/data/check.h"
+#include "obverse/data/sources.h"
 #include "obverse/io/files.h"
 #include "obverse/train/checkpoint.h"
 #include "obverse/train/trainer.h"
@@ -91,6 +93,16 @@ RunFolder resumed_run(const TrainCommand& c, Recipe& recipe) {
   return run;
 }
 
+// What is odd about the data. Users' own files are looked at whole, as by `obverse data check`, before a run begins.
+void tell_about(const DataOptions& options, const Dataset& data, bool resuming) {
+  std::vector<std::string> notes = data.notices;
+  if (!resuming && is_path(options.source)) {
+    notes.clear();  // the check has them too
+    for (const DataReport::Problem& problem : check_data(options).problems) notes.push_back(problem.what);
+  }
+  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+}
+
 void run_train(const TrainCommand& c) {
   const bool resuming = c.resume_option->count() > 0;
   if (c.recipe.empty() && !resuming)
@@ -105,7 +117,7 @@ void run_train(const TrainCommand& c) {
   if (data->size() < recipe.train.batch)
     fail("{}: {} samples are fewer than one batch of {}: lower train.batch", recipe.data.source, data->size(),
          recipe.train.batch);
-  for (const std::string& notice : data->notices) fmt::print(stderr, "note: {}\n", notice);
+  tell_about(recipe.data, *data, resuming);
   check_evaluation(recipe);
   if (!resuming && !recipe.train.init.empty()) load_model(recipe.train.init);
   if (c.dry_run) {

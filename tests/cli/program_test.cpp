@@ -145,12 +145,15 @@ TEST(Program, PhotosWithoutLabelsTrainWithTheUsualSettings) {
   for (int i = 0; i < 40; ++i)
     write_png(shell.folder.file("photos/" + std::to_string(i) + ".png"),
               at::randint(0, 256, {3, 16, 16}, at::kLong).to(at::kByte));
+  std::filesystem::copy_file(shell.folder.file("photos/0.png"), shell.folder.file("photos/twin.png"));
   const std::string path = shell.recipe(
       "name = \"photos\"\n[data]\nsource = \"" + shell.folder.file("photos") +
       "\"\n[generator]\nkind = \"dcgan\"\nchannels = [16, 8]\n[discriminator]\nkind = \"dcgan\"\nchannels = [8, 16]\n"
       "[train]\nkimg = 0.2\nbatch = 8\nmonitors = false\n[eval]\nmetrics = [\"dc\"]\nsamples = 60\n");
   ASSERT_EQ(shell.run({"train", path, "--out", shell.folder.file("runs")}), 0) << shell.err;
   EXPECT_THAT(shell.err, HasSubstr("features are those of a fixed random network"));
+  EXPECT_THAT(shell.err, HasSubstr("note: all: 41 samples are few"));
+  EXPECT_THAT(shell.err, HasSubstr("1 exact duplicate: twin.png = 0.png"));
 }
 
 TEST(Program, DryRunPrintsTheEffectiveRecipeAndWritesNothing) {
