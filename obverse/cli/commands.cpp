@@ -5,6 +5,7 @@ namespace obverse {
 void setup_data(CLI::App& app);
 void setup_explain(CLI::App& app);
 void setup_train(CLI::App& app);
+void setup_sweep(CLI::App& app);
 void setup_sample(CLI::App& app);
 void setup_translate(CLI::App& app);
 void setup_eval(CLI::App& app);
@@ -27,6 +28,7 @@ const std::vector<Command>& command_table() {
       {"data", "look at, check and convert data sets", setup_data},
       {"explain", "show a recipe's networks layer by layer, its losses as formulas, its schedules", setup_explain},
       {"train", "train a recipe's model", setup_train},
+      {"sweep", "train a recipe with several values and seeds, and stop what is hopeless early", setup_sweep},
       {"sample", "make samples from a trained model", setup_sample},
       {"translate", "make pictures of one kind into the other, by a trained translator", setup_translate},
       {"eval", "measure a model's samples, or any two sets of them", setup_eval},

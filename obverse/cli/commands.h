@@ -16,8 +16,8 @@ struct Command {
   void (*setup)(CLI::App& app);
 };
 
-/// data, explain, train, sample, translate, eval, compare, likelihood, features, invert, posterior, edit, anomaly, probe,
-/// compress, decompress, report, list, completion: one file each, `cli/<name>.cpp`.
+/// data, explain, train, sweep, sample, translate, eval, compare, likelihood, features, invert, posterior, edit,
+/// anomaly, probe, compress, decompress, report, list, completion: one file each, `cli/<name>.cpp`.
 const std::vector<Command>& command_table();
 
 }  // namespace obverse

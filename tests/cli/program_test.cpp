@@ -176,6 +176,32 @@ TEST(Program, ListsItsTablesAndCompletesThem) {
   EXPECT_THAT(shell.out, HasSubstr("complete -o filenames -F _obverse obverse"));
 }
 
+TEST(ProgramSweep, TriesEveryValueStopsTheHopelessAndGoesOnWhereItWas) {
+  Shell shell;
+  const std::string path = shell.recipe(
+      "name = \"points\"\n[data]\nsource = \"ring\"\n[game]\nz_dim = 2\nr1 = { weight = 0.1 }\n"
+      "[generator]\nkind = \"mlp\"\nwidths = [32]\noptimiser = { lr = 1e-3, beta1 = 0 }\n"
+      "[discriminator]\nkind = \"mlp\"\nwidths = [32]\noptimiser = { lr = 1e-3, beta1 = 0 }\n"
+      "[train]\nkimg = 12\nbatch = 64\nsnapshot_kimg = 3\nmonitors = false\n[eval]\nsamples = 500\n");
+  const std::string out = shell.folder.file("sweep");
+  const std::vector<std::string> words = {"sweep", path, "--vary", "generator.optimiser.lr=3e-3,4e-3,5e-3,1e-9",
+                                          "--out", out};
+  ASSERT_EQ(shell.run(words), 0) << shell.err;
+  EXPECT_THAT(shell.err, HasSubstr("3/4: lr=5e-3, seed 0: finished"));
+  EXPECT_THAT(shell.err, HasSubstr("4/4: lr=1e-9, seed 0: stopped"));
+  EXPECT_THAT(shell.out, HasSubstr("0 of 1"));
+  EXPECT_TRUE(std::filesystem::exists(out + "/best.toml"));
+  const std::string table = shell.out;
+  std::filesystem::remove_all(out + "/00001-points-lr=4e-3");
+  ASSERT_EQ(shell.run(words), 0) << shell.err;
+  EXPECT_EQ(shell.out, table) << "what was there is kept, what was missing is the same again";
+  EXPECT_TRUE(std::filesystem::exists(out + "/00004-points-lr=4e-3"));
+  shell.expect_refused({"sweep", path, "--vary", "game.r1.weight", "--out", out}, "write it as key=value,value");
+  shell.expect_refused({"sweep", path, "--vary", "game.r1.wieght=1", "--out", out}, "did you mean");
+  shell.expect_refused({"sweep", path, "--vary", "train.seed=1", "--metric", "fidd", "--out", out},
+                       "did you mean 'fid'");
+}
+
 TEST(ProgramExplain, ShowsNetworksLossesAndSchedulesOfARecipe) {
   Shell shell;
   ASSERT_EQ(shell.run({"explain", OBVERSE_SOURCE_DIR "/recipes/ring.toml"}), 0) << shell.err;
