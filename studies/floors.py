@@ -54,7 +54,7 @@ ROWS = {
     "MMD-GAN": ("mmd-ring", [], [], (GAUSSIAN, None), QUALITY, "high quality"),
     "VEEGAN": ("veegan-grid", [], [], (GAUSSIAN, None), QUALITY, "high quality"),
     "adversarial autoencoder": ("adversarial-autoencoder-fashion", ["train.kimg=40", "generator.channels=[64,32]", "encoder.channels=[32,64]"], [], ("no adversary", ["game.adversarial_weight=0"]), FID, "fid"),
-    "Glow": ("glow-mnist", ["train.kimg=30"], [], (HISTOGRAM, None), ("", "--metrics", "likelihood", "--bound-samples", "5"), "bits per dim"),
+    "Glow": ("glow-mnist", [], [], (HISTOGRAM, None), ("", "--metrics", "likelihood", "--bound-samples", "5"), "bits per dim"),
     "IAF": ("iaf-roll", [], [], (GAUSSIAN, None), ("", "--metrics", "likelihood"), "log p"),
     "DiffAugment": (GARMENTS, FEW, ['game.augment=["translation","cutout"]'], ("none", []), FID, "fid"),
     "adaptive augmentation": (GARMENTS, FEW, ["game.adaptive_target=0.6", "game.adaptive_kimg=10"], ("none", []), FID, "fid"),
