@@ -171,7 +171,10 @@ static const FeatureRow& suitable_row(const Dataset& train) {
 
 void check_features(const std::string& wanted) {
   if (wanted.empty()) return;
-  if (is_torchscript(wanted)) return void(read_file_start(wanted, 1));
+  if (is_torchscript(wanted)) {
+    if (!fs::exists(wanted)) fail("{}: no such file", wanted);
+    return;
+  }
   std::vector<std::string> known = names(feature_table());
   for (const std::string& data : names(dataset_table())) known.push_back(data);
   if (std::find(known.begin(), known.end(), wanted) == known.end())
