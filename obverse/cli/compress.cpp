@@ -67,13 +67,14 @@ LossyCodec codec_for(const CompressCommand& c, LoadedModel& loaded) {
       fail("{}: the recipe's training data are {}, the model is of {}", c.model, train.domain.text(),
            loaded.domain.text());
     fmt::print(stderr, "learning a codec from {} training images\n", std::min(c.fit_images, train.size()));
+    const auto log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+    const LossyCodec learned = LossyCodec::fit(*loaded.model, train.samples.slice(0, 0, c.fit_images), c.fit, log);
     if (std::filesystem::exists(path)) {
       const std::string kept = kept_codec(path, sha256(read_file(path)).substr(0, 16));
       std::filesystem::rename(path, kept);
       fmt::print(stderr, "the codec before it is kept in {}: files that it made are read as before\n", kept);
     }
-    const auto log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-    LossyCodec::fit(*loaded.model, train.samples.slice(0, 0, c.fit_images), c.fit, log).save(path);
+    learned.save(path);
     fmt::print(stderr, "{}\n", path);
   }
   return LossyCodec::load(path, *loaded.model);
