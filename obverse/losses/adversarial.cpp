@@ -72,8 +72,9 @@ static std::vector<AdversarialLoss> make_table() {
     const DivergenceRow& row = divergence_table()[i];
     const double undecided = row.optimal(at::zeros({1}, at::kDouble)).item<double>();
     const std::string d = "E (" + row.conjugate_formula + ") - E (" + row.output_formula + "), v = D(G(z)) and D(x)";
-    table.push_back({"f-gan-" + row.name, row.source, d, "-E (" + row.output_formula + "), v = D(G(z))",
-                     divergence_discriminator(i), divergence_generator(i), false, false, false, undecided});
+    const std::string g = "-E (" + (row.by_bound ? row.conjugate_formula : row.output_formula) + "), v = D(G(z))";
+    table.push_back({"f-gan-" + row.name, row.source, d, g, divergence_discriminator(i), divergence_generator(i), false,
+                     false, false, undecided});
   }
   return table;
 }

@@ -59,7 +59,8 @@ Tensor discriminator(const Tensor& real, const Tensor& fake) {
 }
 template <size_t row>
 Tensor generator(const Tensor&, const Tensor& fake) {
-  return -divergence_table()[row].output(fake);
+  const DivergenceRow& d = divergence_table()[row];
+  return -(d.by_bound ? d.conjugate : d.output)(fake);
 }
 
 constexpr size_t kRows = 6;
@@ -76,7 +77,7 @@ const std::vector<DivergenceRow>& divergence_table() {
       {"kl", "Nowozin 2016, table 2: KL(P || Q), covers every mode", "v", "exp(v - 1)", kl_f, itself, kl_conjugate,
        kl_optimal},
       {"reverse-kl", "Nowozin 2016, table 2: KL(Q || P), seeks modes", "-exp(-v)", "v - 1", reverse_f, reverse_output,
-       reverse_conjugate, itself},
+       reverse_conjugate, itself, true},
       {"jensen-shannon", "Nowozin 2016, table 2, \"GAN\": 2 JS(P, Q)", "log 2 - softplus(-v)", "softplus(v) - log 2",
        jensen_f, jensen_output, jensen_conjugate, itself},
       {"pearson", "Nowozin 2016, table 2: Pearson's chi squared, E_Q[(p / q - 1)^2]", "v", "v^2 / 4 + v", pearson_f,

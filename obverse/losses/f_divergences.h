@@ -20,6 +20,7 @@ struct DivergenceRow {
   at::Tensor (*output)(const at::Tensor& v);           // g(V)
   at::Tensor (*conjugate)(const at::Tensor& v);        // f*(g(V))
   at::Tensor (*optimal)(const at::Tensor& log_ratio);  // V with g(V) = f'(p / q), of log p / q
+  bool by_bound = false;                               // G minimises -f*(g(V)), not -g(V)
 };
 
 /// kl, reverse-kl, jensen-shannon, pearson, squared-hellinger, total-variation. Jensen-Shannon as in the GAN's paper:
@@ -27,7 +28,8 @@ struct DivergenceRow {
 const std::vector<DivergenceRow>& divergence_table();
 
 /// D's loss of the row, -g(V) on real and f*(g(V)) on generated samples, as a function without state; and G's,
-/// -g(V) on generated samples (section 3.2: it does not saturate as -f*(g(V)) does).
+/// -g(V) on generated samples (section 3.2: it does not saturate as -f*(g(V)) does). Reverse KL keeps -f*(g(V)), which
+/// is linear there, while -g(V) = exp(-V) has a slope without bound wherever a sample lies far from the data.
 using LogitLoss = at::Tensor (*)(const at::Tensor& real, const at::Tensor& fake);
 LogitLoss divergence_discriminator(size_t row);
 LogitLoss divergence_generator(size_t row);

@@ -48,8 +48,8 @@ const std::map<std::string, Expected>& by_hand() {
       {"mmd", {{2.918684, 0.232697}, {-2.918684, -0.232697}}},
       // exp(fake - 1) - real: e^-1 - 1, e^2 + 2; G: -fake
       {"f-gan-kl", {{-0.632121, 9.389056}, {0, -3}}},
-      // fake - 1 + exp(-real): -1 + e^-1, 2 + e^2; G: exp(-fake)
-      {"f-gan-reverse-kl", {{-0.632121, 9.389056}, {1, 0.049787}}},
+      // fake - 1 + exp(-real): -1 + e^-1, 2 + e^2; G: 1 - fake
+      {"f-gan-reverse-kl", {{-0.632121, 9.389056}, {1, -2}}},
       // non-saturating less 2 log 2; G: less log 2
       {"f-gan-jensen-shannon", {{-0.379885, 3.789221}, {0, -0.644560}}},
       // fake^2 / 4 + fake - real: -1, 2.25 + 3 + 2; G: -fake
