@@ -20,6 +20,9 @@ constexpr double kCoverageLoss = 0.5;    // share of the best coverage that is t
 constexpr double kMeaningful = 0.2;      // a best coverage below this is still noise
 constexpr double kLeastCoverage = 0.02;  // in the second half of a run
 constexpr double kDuplicates = 0.5;
+constexpr double kLeastSwing = 0.1;      // of the spread of samples: a smaller one harms nobody
+constexpr double kUnsettled = 1;         // likewise, without a period
+constexpr int64_t kQuiet = 100;          // lines
 constexpr double kEarly = 0.25, kHalf = 0.5;
 
 double median(std::deque<double> values) {
@@ -83,6 +86,27 @@ std::optional<Finding> Monitors::check_stats(const Stats& stats, const std::map<
   return found;
 }
 
+std::optional<Finding> Monitors::check_motion(const at::Tensor& samples, double progress) {
+  const std::optional<Motion::Swing> swing = motion_.look(samples);
+  if (quiet_ > 0) --quiet_;
+  if (!swing || quiet_ > 0) return std::nullopt;
+  Finding found{0, "warning", "oscillation", "",
+                "add R1 and R2 or another gradient penalty, lower the step sizes, or let them fall to 0"};
+  if (swing->period > 0 && swing->size > kLeastSwing)
+    found.what = fmt::format(
+        "samples of fixed codes go to and fro with a period of {:.0f} lines of figures, {:.0f} % of "
+        "their spread to either side",
+        swing->period, 100 * swing->size);
+  else if (progress > kHalf && swing->size > kUnsettled)
+    found.what = fmt::format(
+        "samples of fixed codes do not settle: from line to line of figures they move by {:.1f} "
+        "times their spread",
+        swing->size);
+  if (found.what.empty()) return std::nullopt;
+  quiet_ = kQuiet;
+  return found;
+}
+
 std::optional<Finding> Monitors::check_diversity(const DiversityFigures& figures, double progress) {
   const double best = best_coverage_;
   best_coverage_ = std::max(best, figures.coverage);
@@ -104,13 +128,17 @@ std::optional<Finding> Monitors::check_diversity(const DiversityFigures& figures
 }
 
 std::string Monitors::state() const {
-  return nlohmann::json{{"history", history_}, {"best_coverage", best_coverage_}}.dump();
+  return nlohmann::json{
+      {"history", history_}, {"best_coverage", best_coverage_}, {"places", motion_.places()}, {"quiet", quiet_}}
+      .dump();
 }
 
 void Monitors::set_state(const std::string& state) {
   const auto json = nlohmann::json::parse(state);
   history_ = json.at("history").get<std::map<std::string, std::deque<double>>>();
   best_coverage_ = json.at("best_coverage").get<double>();
+  motion_.set_places(json.value("places", std::deque<std::vector<float>>()));
+  quiet_ = json.value("quiet", int64_t{0});
 }
 
 }  // namespace obverse

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "obverse/games/game.h"
+#include "obverse/train/motion.h"
 #include "obverse/train/stats.h"
 
 namespace obverse {
@@ -33,6 +34,9 @@ class Monitors {
   /// movement: relative change of each player's weights since the last line; step_sizes: what they were allowed.
   std::optional<Finding> check_stats(const Stats& stats, const std::map<std::string, double>& movement,
                                      const std::map<std::string, double>& step_sizes);
+  /// After every line of figures: samples [N, ...] of the same codes as ever, by the players as they stand.
+  /// progress: share of the run done.
+  std::optional<Finding> check_motion(const at::Tensor& samples, double progress);
   /// At every snapshot. progress: share of the run done.
   std::optional<Finding> check_diversity(const DiversityFigures& figures, double progress);
 
@@ -43,6 +47,8 @@ class Monitors {
  private:
   std::map<std::string, std::deque<double>> history_;  // last values by tag
   double best_coverage_ = 0;
+  Motion motion_;
+  int64_t quiet_ = 0;  // lines for which the motion is not told of again
 };
 
 /// "generator" is G in tags, "discriminator" D; other players keep their names.

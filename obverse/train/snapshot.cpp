@@ -47,6 +47,10 @@ at::Tensor SnapshotGrid::draw(LatentModel& model) const {
   return picture(model.domain(), decode_all(model, z_, y_), columns_);
 }
 
+at::Tensor SnapshotGrid::samples(LatentModel& model, int64_t n) const {
+  return decode_all(model, z_.slice(0, 0, n), y_.defined() ? y_.slice(0, 0, n) : y_);
+}
+
 at::Tensor SnapshotGrid::draw_real(const Batch& real) const {
   const Domain domain{real.x.dim() == 4 ? Domain::Kind::image : Domain::Kind::points, {}, 0, {}};
   if (!y_.defined() || shows_codes_)

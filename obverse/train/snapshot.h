@@ -16,6 +16,8 @@ class SnapshotGrid {
   at::Tensor draw_real(const Batch& real) const;
   /// Rows of spherical interpolations between pairs of latents.
   at::Tensor draw_interpolations(LatentModel& model) const;
+  /// The model's first samples themselves, [n, ...].
+  at::Tensor samples(LatentModel& model, int64_t n) const;
   int64_t count() const { return count_; }
 
  private:

@@ -68,6 +68,7 @@ class Trainer {
   void note(Finding finding);
   void log(const std::string& line) const { run_.append("log.txt", line + "\n"); }
   NamedTensors tensors();
+  void watch_motion();
   std::map<std::string, double> measure_movement();
   double progress() const { return std::min(1.0, static_cast<double>(images_) / total_images_); }
   double kimg() const { return static_cast<double>(images_) / 1000; }
@@ -219,7 +220,18 @@ void Trainer::write_figures() {
   std::map<std::string, double> steps;
   for (auto& [name, optimiser] : optimisers_) steps[name] = optimiser.lr(progress());
   if (options_.monitors && !alarm_) alarm_ = monitors_.check_stats(stats_, movement, steps);
+  if (options_.monitors && !alarm_ && game_->learns_to_generate() && !model_->translates()) watch_motion();
   stats_.clear();
+}
+
+// Of the players as they stand: the moving average hides what swings.
+void Trainer::watch_motion() {
+  constexpr int64_t kSamples = 16;
+  for (const auto& [name, module] : game_->modules()) module->train(false);
+  const at::Tensor samples = grid_->samples(*game_->model(), kSamples);
+  for (const auto& [name, module] : game_->modules()) module->train(true);
+  for (const auto& [name, module] : game_->fixed_modules()) module->train(false);
+  if (const auto found = monitors_.check_motion(samples, progress())) note(*found);
 }
 
 void Trainer::complete_average() {

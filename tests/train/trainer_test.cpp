@@ -139,6 +139,31 @@ TEST(Trainer, LittleCoverageFromTheStartIsAWarningAndTheRunGoesOn) {
   EXPECT_EQ(run.findings.front().severity, "warning");
 }
 
+TEST(Trainer, AnOscillatingGameIsNamedAndGoesOn) {
+  ToyRun run;
+  EXPECT_EQ(run.play([](const Phase& phase, const at::Tensor& a, const at::Tensor& b,
+                        Round&) { return phase.player == "discriminator" ? -a * b : a * b; },
+                     0.05),
+            Outcome::finished);
+  ASSERT_EQ(run.findings.size(), 1u) << "said once";
+  EXPECT_EQ(run.findings.front().severity, "warning");
+  EXPECT_EQ(run.findings.front().cause, "oscillation");
+  EXPECT_NE(run.findings.front().what.find("to and fro with a period of"), std::string::npos)
+      << run.findings.front().what;
+}
+
+TEST(Trainer, SamplesThatDoNotSettleAreNamed) {
+  ToyRun run;
+  const Outcome outcome = run.play(
+      [](const Phase& phase, const at::Tensor& a, const at::Tensor& b, Round& round) {
+        return ((phase.player == "discriminator" ? a : b) - 3 * round.rng().normal({}).sign()).square();
+      },
+      0.5);
+  EXPECT_EQ(outcome, Outcome::finished);
+  ASSERT_EQ(run.findings.size(), 1u);
+  EXPECT_NE(run.findings.front().what.find("do not settle"), std::string::npos) << run.findings.front().what;
+}
+
 TEST(Average, HalvesTheDistanceInOneHalfLife) {
   EXPECT_DOUBLE_EQ(average_decay(1000, 0, 1e9, 1000), 0.5);
   EXPECT_DOUBLE_EQ(average_decay(1000, 0, 1e9, 500), std::sqrt(0.5));
