@@ -185,21 +185,65 @@ TEST(Bigan, CycleTermsAreTheErrorsOfGoingThereAndBack) {
 }
 
 TEST(Bigan, ASharedForwardPassGivesTheGradientsOfSeparateOnes) {
-  for (const char* options : {"", "stochastic = true\ncycle_image = 1.0\ncycle_latent = 1.0"}) {
-    const auto shared = game_of(options), apart = game_of(options);
+  for (const char* options : {"", "stochastic = true\ncycle_image = 1.0\ncycle_latent = 1.0",
+                              "stochastic = true\nr1 = 1.0\npenalty_interval = 4\ncode_rate = 1.0"}) {
+    const auto together = game_of(options), in_turn = game_of(options), apart = game_of(options);
     Draws draws;
     Round round = draws.round();
-    shared->gradients(shared->phases(), round);
-    for (const Phase& phase : apart->phases()) {
+    const std::vector<Phase> phases = {{"discriminator"}, {"generator"}};
+    together->gradients(phases, round);
+    draws.rng = Rng(2);
+    for (const Phase& phase : phases) in_turn->gradients({phase}, round);  // draws once
+    for (const Phase& phase : phases) {
       draws.rng = Rng(2);
-      apart->gradients({phase}, round);
+      apart->Game::gradients({phase}, round);
     }
-    const NamedTensors a = shared->weights(), b = apart->weights();
-    for (size_t i = 0; i < a.size(); ++i) {
-      ASSERT_TRUE(a[i].second.grad().defined()) << a[i].first;
-      EXPECT_LT((a[i].second.grad() - b[i].second.grad()).abs().max().item<double>(), 1e-6) << a[i].first;
-    }
+    const NamedTensors expected = apart->weights();
+    for (const auto& game : {together.get(), in_turn.get()})
+      for (const auto& [name, weight] : game->weights()) {
+        const at::Tensor& other = find_tensor(expected, name, "apart");
+        ASSERT_EQ(weight.grad().defined(), other.grad().defined()) << name;
+        if (!weight.grad().defined()) continue;
+        EXPECT_LT((weight.grad() - other.grad()).abs().max().item<double>(), 1e-6) << name;
+      }
   }
+}
+
+TEST(Bigan, InTurnThePenaltyBetweenLeavesTheGeneratorsPairsAlone) {
+  const std::string options = "stochastic = true\nr1 = 1.0\npenalty_interval = 4";
+  const auto with = game_of(options), without = game_of(options);
+  Draws draws;
+  Round round = draws.round();
+  for (const auto& game : {with.get(), without.get()}) {
+    draws.rng = Rng(2);
+    game->gradients({{"discriminator"}}, round);
+    if (game == with.get()) game->gradients({{"discriminator", "penalty", 4}}, round);
+    game->gradients({{"generator"}}, round);
+  }
+  const NamedTensors expected = without->player("generator").parameters();
+  for (const auto& [name, weight] : with->player("generator").parameters())
+    EXPECT_TRUE(at::equal(weight.grad(), find_tensor(expected, name, "without").grad())) << name;
+}
+
+TEST(Bigan, InTheWarmupGeneratorAndEncoderAreAVaeAndTheDiscriminatorWaits) {
+  const auto game = game_of("stochastic = true\nwarmup = 0.5\ncycle_image = 2.0\ncycle_latent = 3.0\ncode_rate = 4.0");
+  Draws draws;
+  Round round = draws.round();
+  round.progress = 0.25;
+  for (const Phase& phase : game->phases()) EXPECT_EQ(phase.from, phase.player == "discriminator" ? 0.5 : 0.0);
+  const Terms terms = game->gradients({{"generator"}}, round).front();
+  EXPECT_EQ(terms.terms().size(), 2u);
+  Rng rng(2);
+  const auto model = game->model();
+  const CodeDistribution q = model->infer(draws.x, {});
+  const at::Tensor back = model->decode(q.sample(rng), {});
+  EXPECT_NEAR(term(terms, "cycle_image"), 2 * (back - draws.x).square().mean().item<double>(), 1e-6);
+  EXPECT_NEAR(term(terms, "code_rate"), 4 * q.kl_to_normal().mean().item<double>(), 1e-6);
+  for (const auto& [name, weight] : game->weights())
+    EXPECT_EQ(weight.grad().defined(), name.rfind("discriminator", 0) != 0) << name;
+  round.progress = 0.5;
+  EXPECT_NO_THROW(term(game->gradients({{"generator"}}, round).front(), "main"));
+  EXPECT_THAT(refusal([&] { game_of("warmup = 0.5"); }), HasSubstr("cycle_image"));
 }
 
 TEST(Bigan, ASharedForwardPassLeavesHeldLayersAlone) {
