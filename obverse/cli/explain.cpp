@@ -43,7 +43,6 @@ void print_network(const NetworkCost& network) {
 void print_losses(Game& game) {
   for (const Phase& phase : game.phases()) {
     std::string when = phase.interval > 1 ? fmt::format(", every {} rounds", phase.interval) : "";
-    if (phase.from > 0) when += fmt::format(", from {:g} % of the run on", 100 * phase.from);
     if (phase.repeats > 1) when += fmt::format(", {} times", phase.repeats);
     fmt::print("  {} minimises ({}{})\n", phase.player, phase.name, when);
     const auto formulas = game.formulas(phase);

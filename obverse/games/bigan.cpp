@@ -35,9 +35,6 @@ void BiganOptions::describe(Fields& f) {
       f.problem("adversarial_encoder", "the encoder has nothing to learn from: set cycle_latent, or true");
     if (!adversarial_encoder && cycle_interval > 1)
       f.problem("cycle_interval", "the encoder learns from the cycle terms alone: use 1");
-    f("warmup", warmup, "share of the run in which G and E learn from cycle_image and code_rate alone, as a VAE does",
-      {0, 0.95});
-    if (warmup > 0 && cycle_image == 0) f.problem("warmup", "G and E learn from cycle_image in it: set that too");
     f("code_match", code_match, "weight of the divergence of a batch's codes, as Gaussians, from N(0, 1); 0: off",
       kNotNegative);
     f("code_rate", code_rate, "weight of KL(q(z | x) || N(0, 1)) a number of the code, of a stochastic encoder; 0: off",
@@ -66,15 +63,15 @@ TwoWayOptions::TwoWayOptions() {
   loss = "non-saturating";
   stochastic = true;
   r1 = r2 = 0.1;
-  cycle_image = 0.2;
-  cycle_feature = 0.5;
-  cycle_latent = 0.1;
+  cycle_image = 10;
+  cycle_feature = 2;
+  cycle_latent = 0.2;
   penalty_interval = 8;
 }
 
 std::vector<Phase> Bigan::phases() {
-  std::vector<Phase> result = {{"discriminator", "main", 1, options_.critic_steps, options_.warmup}};
-  if (penalised_apart()) result.push_back({"discriminator", "penalty", options_.penalty_interval, 1, options_.warmup});
+  std::vector<Phase> result = {{"discriminator", "main", 1, options_.critic_steps}};
+  if (penalised_apart()) result.push_back({"discriminator", "penalty", options_.penalty_interval});
   result.push_back({"generator", "main"});
   return result;
 }
@@ -82,7 +79,6 @@ std::vector<Phase> Bigan::phases() {
 Terms Bigan::loss(const Phase& phase, Round& round) {
   if (phase.name == "penalty") return penalty_loss(round);
   if (phase.player == "discriminator") return discriminator_loss(round);
-  if (round.progress < options_.warmup) return warmup_loss(round);
   const Pairs pairs = make_pairs(round);
   return generator_loss(pairs, judge(pairs), round);
 }
@@ -188,35 +184,10 @@ Terms Bigan::penalty_loss(Round& round) {
 Terms Bigan::generator_loss(const Pairs& p, const Judgement& j, const Round& round) const {
   Terms terms;
   terms.add("main", pair_generator_loss(loss_, j.real_logits, j.fake_logits).mean());
-  add_codes(p, terms);
-  if (round.number % options_.cycle_interval == 0) add_cycles(p, j.real_features, terms);
-  return terms;
-}
-
-// What a code costs by itself.
-void Bigan::add_codes(const Pairs& p, Terms& terms) const {
   terms.watch("code_square", mean_of(p.z_real.detach().square()));  // 1 under the normal prior, 1/3 under the uniform
   if (options_.code_match > 0) terms.add("code_match", options_.code_match * moment_divergence(p.z_real).mean());
   if (options_.code_rate > 0) terms.add("code_rate", options_.code_rate * p.code.kl_to_normal().mean());
-}
-
-// G(E(x)).
-at::Tensor Bigan::add_way_back(const Pairs& p, double weight, Terms& terms) const {
-  const at::Tensor back = networks_.generator->forward(p.z_real, p.real.y);
-  const at::Tensor error = mean_squared_error(back, p.real.x).mean();
-  terms.watch("mse", mean_of(error.detach()));
-  if (weight > 0) terms.add("cycle_image", weight * error);
-  return back;
-}
-
-Terms Bigan::warmup_loss(Round& round) const {
-  Terms terms;
-  Pairs pairs;
-  pairs.real = round.next_batch();
-  pairs.code = networks_.infer(pairs.real.x, pairs.real.y);
-  pairs.z_real = pairs.code.sample(round.rng());
-  add_way_back(pairs, options_.cycle_image, terms);
-  add_codes(pairs, terms);
+  if (round.number % options_.cycle_interval == 0) add_cycles(p, j.real_features, terms);
   return terms;
 }
 
@@ -227,7 +198,10 @@ void Bigan::add_cycles(const Pairs& p, const at::Tensor& real_features, Terms& t
   discriminator_->track(false);
   const auto often = static_cast<double>(options_.cycle_interval);
   if (options_.cycle_image > 0 || options_.cycle_feature > 0) {
-    const at::Tensor back = add_way_back(p, often * options_.cycle_image, terms);
+    const at::Tensor back = networks_.generator->forward(p.z_real, p.real.y);
+    const at::Tensor error = mean_squared_error(back, p.real.x).mean();
+    terms.watch("mse", mean_of(error.detach()));
+    if (options_.cycle_image > 0) terms.add("cycle_image", often * options_.cycle_image * error);
     if (options_.cycle_feature > 0)
       terms.add("cycle_feature", often * options_.cycle_feature *
                                      mean_squared_error(discriminator_->features(back), real_features.detach()).mean());
@@ -239,7 +213,7 @@ void Bigan::add_cycles(const Pairs& p, const at::Tensor& real_features, Terms& t
 }
 
 std::vector<Terms> Bigan::gradients(const std::vector<Phase>& phases, Round& round) {
-  const bool plain = phases.size() == 1 && phases.front().name == "main" && round.progress >= options_.warmup;
+  const bool plain = phases.size() == 1 && phases.front().name == "main";
   if ((!plain && phases.size() != 2) || (penalised(round) && !penalised_apart())) return Game::gradients(phases, round);
   if (plain) return {turn(phases.front(), round)};
   for (const auto& [name, module] : modules()) module->set_requires_grad(true), module->track(true);

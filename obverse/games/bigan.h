@@ -18,7 +18,6 @@ struct BiganOptions : AutoencoderOptions {
   double cycle_image = 0, cycle_feature = 0, cycle_latent = 0, code_match = 0, code_rate = 0;
   int64_t cycle_interval = 1;
   bool adversarial_encoder = true;
-  double warmup = 0;
   Choice<NetworkRow<JointDiscriminator>> discriminator{joint_discriminator_table(), "dcgan"};
   OptimiserOptions discriminator_optimiser;
   void describe(Fields& f) override;
@@ -48,11 +47,10 @@ struct TwoWayOptions : BiganOptions {
 /// (-log q(z | G(z)) instead, whose slope grows as 1 / variance, takes the game over), and, as in Larsen 2016, the
 /// image's in the discriminator's features of x: ||f(G(E(x))) - f(x)||^2 / F. code_match pulls mean and variance of a
 /// batch's codes to the prior's (moment_divergence): codes that are merely too long need no discriminator. code_rate is
-/// a price on KL(q(z | x) || N(0, 1)) as in a VAE: with q(z) the prior it is what codes tell of x. In the `warmup`, a
-/// share of the run, G and E learn from the image cycle and these two alone, as a VAE does, and D is not asked. Where
-/// the encoder is not adversarial it learns from cycle terms alone. With the latent one it is then VEEGAN's
-/// reconstructor (Srivastava 2017, algorithm 1): it takes every mode of the data to some code, and where G has dropped
-/// a mode, pairs of it with their codes give G away.
+/// a price on KL(q(z | x) || N(0, 1)) as in a VAE: with q(z) the prior it is what codes tell of x. Where the
+/// encoder is not adversarial it learns from cycle terms alone. With the latent one it is then VEEGAN's reconstructor
+/// (Srivastava 2017, algorithm 1): it takes every mode of the data to some code, and where G has dropped a mode, pairs
+/// of it with their codes give G away.
 class Bigan : public Game {
  public:
   Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed);
@@ -90,10 +88,7 @@ class Bigan : public Game {
   void add_penalties(const Judgement& judgement, const Round& round, Terms& terms) const;
   Terms penalty_loss(Round& round);
   Terms turn(const Phase& phase, Round& round);
-  Terms warmup_loss(Round& round) const;
   Terms generator_loss(const Pairs& pairs, const Judgement& judgement, const Round& round) const;
-  void add_codes(const Pairs& pairs, Terms& terms) const;
-  at::Tensor add_way_back(const Pairs& pairs, double weight, Terms& terms) const;
   void add_cycles(const Pairs& pairs, const at::Tensor& real_features, Terms& terms) const;
 
   BiganOptions options_;

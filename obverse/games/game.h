@@ -29,7 +29,6 @@ struct Phase {
   std::string name = "main";
   int64_t interval = 1;  // played in rounds divisible by it
   int64_t repeats = 1;   // steps in a row, each on fresh draws
-  double from = 0;       // share of the run before which it is not played
 };
 
 /// What a round hands out: real batches and randomness. Replaying hands out the same again, for update rules that look

@@ -20,9 +20,9 @@ constexpr double kCoverageLoss = 0.5;    // share of the best coverage that is t
 constexpr double kMeaningful = 0.2;      // a best coverage below this is still noise
 constexpr double kLeastCoverage = 0.02;  // in the second half of a run
 constexpr double kDuplicates = 0.5;
-constexpr double kLeastSwing = 0.1;  // of the spread of samples: a smaller one harms nobody
-constexpr double kUnsettled = 1;     // likewise, without a period
-constexpr int64_t kQuiet = 100;      // lines
+constexpr double kLeastSwing = 0.1;      // of the spread of samples: a smaller one harms nobody
+constexpr double kUnsettled = 1;         // likewise, without a period
+constexpr int64_t kQuiet = 100;          // lines
 constexpr double kEarly = 0.25, kHalf = 0.5;
 
 double median(std::deque<double> values) {
@@ -63,7 +63,6 @@ std::optional<Finding> Monitors::check_stats(const Stats& stats, const std::map<
     if (past.size() > kHistory) past.pop_front();
   };
   for (const auto& [player, moved] : movement) {
-    if (step_sizes.at(player) == 0) continue;
     const std::string tag = "Gradients/" + player_tag(player) + "/norm";
     const double norm = stats.mean(tag);
     watch(tag, norm, kJump, 1,
@@ -71,7 +70,7 @@ std::optional<Finding> Monitors::check_stats(const Stats& stats, const std::map<
                 fmt::format("its gradient's norm is {:.3g}, {:.0f} times the usual", norm,
                             history_[tag].empty() ? 0 : norm / median(history_[tag])),
                 "lower its step size, or add a gradient penalty or spectral norm"));
-    if (moved < kStill)
+    if (moved < kStill && step_sizes.at(player) > 0)
       found = alarm("frozen " + player,
                     fmt::format("its weights moved by {:.1g} of their size since the last line although its step size "
                                 "is {:.1g}; its gradient's norm is {:.1g}",

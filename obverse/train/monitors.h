@@ -31,8 +31,7 @@ class Monitors {
   /// After every step: values and gradients must be finite.
   std::optional<Finding> check_step(const Phase& phase, const Terms& terms, double gradient_norm) const;
   /// After every line of figures: logits, gradients and the players' movement.
-  /// movement: relative change of each player's weights since the last line; step_sizes: what they were allowed, 0 where a
-  /// player has not stepped.
+  /// movement: relative change of each player's weights since the last line; step_sizes: what they were allowed.
   std::optional<Finding> check_stats(const Stats& stats, const std::map<std::string, double>& movement,
                                      const std::map<std::string, double>& step_sizes);
   /// After every line of figures: samples [N, ...] of the same codes as ever, by the players as they stand.

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "obverse/core/autograd.h"
@@ -90,7 +89,6 @@ class Trainer {
   std::unique_ptr<EventWriter> events_;
   std::unique_ptr<SnapshotGrid> grid_;
   std::map<std::string, std::vector<at::Tensor>> last_weights_;
-  std::set<std::string> stepped_;  // players that did since the last line of figures
   std::optional<Finding> alarm_;
   int64_t round_ = 0, images_ = 0, images_before_ = 0, per_round_ = 0;
   double total_images_ = 0, seconds_ = 0, rate_images_ = 0, rate_seconds_ = 0, lr_factor_ = 1;
@@ -174,11 +172,10 @@ void Trainer::play_round() {
     if (phase.name == "main") stats_.add("Loss/" + player + "/loss", terms.total().item<double>());
     for (const auto& [name, value] : terms.watched()) stats_.add("Loss/" + name, value);
     stats_.add("Gradients/" + player + "/norm", norm);
-    stepped_.insert(phase.player);
     if (options_.monitors && !alarm_) alarm_ = monitors_.check_step(phase, terms, norm);
   };
   find_row(update_table(), "update rule", options_.update)
-      .play(*game_, due_phases(*game_, round_, round.progress), round, optimisers_, options_, report);
+      .play(*game_, due_phases(*game_, round_), round, optimisers_, options_, report);
   images_before_ = images_;
   images_ += per_round_;
   ++round_;
@@ -221,8 +218,7 @@ void Trainer::write_figures() {
     hooks_.progress({kimg(), options_.kimg, rate, rate > 0 ? (total_images_ - images_) / rate : 0, &stats_});
   const std::map<std::string, double> movement = measure_movement();
   std::map<std::string, double> steps;
-  for (auto& [name, optimiser] : optimisers_) steps[name] = stepped_.count(name) > 0 ? optimiser.lr(progress()) : 0;
-  stepped_.clear();
+  for (auto& [name, optimiser] : optimisers_) steps[name] = optimiser.lr(progress());
   if (options_.monitors && !alarm_) alarm_ = monitors_.check_stats(stats_, movement, steps);
   if (options_.monitors && !alarm_ && game_->learns_to_generate() && !model_->translates()) watch_motion();
   stats_.clear();

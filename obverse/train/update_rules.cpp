@@ -7,10 +7,10 @@
 
 namespace obverse {
 
-std::vector<Phase> due_phases(Game& game, int64_t round, double progress) {
+std::vector<Phase> due_phases(Game& game, int64_t round) {
   std::vector<Phase> due;
   for (const Phase& phase : game.phases())
-    if (progress >= phase.from && round % phase.interval == 0) due.push_back(phase);
+    if (round % phase.interval == 0) due.push_back(phase);
   return due;
 }
 

@@ -29,7 +29,7 @@ const std::vector<UpdateRule>& update_table();
 /// together.
 Optimisers make_optimisers(Game& game, const UpdateRule& rule);
 
-/// The phases that have begun and whose interval divides the round's number. progress: share of the run done.
-std::vector<Phase> due_phases(Game& game, int64_t round, double progress);
+/// The phases whose interval divides the round's number.
+std::vector<Phase> due_phases(Game& game, int64_t round);
 
 }  // namespace obverse

@@ -225,27 +225,6 @@ TEST(Bigan, InTurnThePenaltyBetweenLeavesTheGeneratorsPairsAlone) {
     EXPECT_TRUE(at::equal(weight.grad(), find_tensor(expected, name, "without").grad())) << name;
 }
 
-TEST(Bigan, InTheWarmupGeneratorAndEncoderAreAVaeAndTheDiscriminatorWaits) {
-  const auto game = game_of("stochastic = true\nwarmup = 0.5\ncycle_image = 2.0\ncycle_latent = 3.0\ncode_rate = 4.0");
-  Draws draws;
-  Round round = draws.round();
-  round.progress = 0.25;
-  for (const Phase& phase : game->phases()) EXPECT_EQ(phase.from, phase.player == "discriminator" ? 0.5 : 0.0);
-  const Terms terms = game->gradients({{"generator"}}, round).front();
-  EXPECT_EQ(terms.terms().size(), 2u);
-  Rng rng(2);
-  const auto model = game->model();
-  const CodeDistribution q = model->infer(draws.x, {});
-  const at::Tensor back = model->decode(q.sample(rng), {});
-  EXPECT_NEAR(term(terms, "cycle_image"), 2 * (back - draws.x).square().mean().item<double>(), 1e-6);
-  EXPECT_NEAR(term(terms, "code_rate"), 4 * q.kl_to_normal().mean().item<double>(), 1e-6);
-  for (const auto& [name, weight] : game->weights())
-    EXPECT_EQ(weight.grad().defined(), name.rfind("discriminator", 0) != 0) << name;
-  round.progress = 0.5;
-  EXPECT_NO_THROW(term(game->gradients({{"generator"}}, round).front(), "main"));
-  EXPECT_THAT(refusal([&] { game_of("warmup = 0.5"); }), HasSubstr("cycle_image"));
-}
-
 TEST(Bigan, ASharedForwardPassLeavesHeldLayersAlone) {
   const auto game = game_of("");
   ASSERT_EQ(game->module("discriminator")->hold_layers(1), 1);

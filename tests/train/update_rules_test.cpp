@@ -38,7 +38,7 @@ void play(const std::string& rule, Game& game, int64_t rounds, const TrainOption
     Round round([] { return Batch{}; }, rng);
     round.number = i;
     round.progress = static_cast<double>(i) / static_cast<double>(rounds);
-    find_row(update_table(), "update rule", rule).play(game, due_phases(game, i, round.progress), round, optimisers, options, report);
+    find_row(update_table(), "update rule", rule).play(game, due_phases(game, i), round, optimisers, options, report);
   }
 }
 
@@ -192,7 +192,7 @@ TEST(UpdateRules, ALazyPhaseIsAStepOfItsOwnOnTheSharedOptimiserEveryIntervalRoun
     Round round([] { return Batch{}; }, rng);
     round.number = i;
     find_row(update_table(), "update rule", "plain")
-        .play(game, due_phases(game, i, round.progress), round, optimisers, {},
+        .play(game, due_phases(game, i), round, optimisers, {},
               [&](const Phase& phase, const Terms&, double) { ++played[phase.player + "/" + phase.name]; });
   }
   EXPECT_EQ(played["discriminator/main"], 9);
