@@ -62,7 +62,7 @@ Bigan::Bigan(const BiganOptions& options, const Domain& domain, uint64_t seed)
 TwoWayOptions::TwoWayOptions() {
   loss = "non-saturating";
   stochastic = true;
-  r1 = r2 = 0.1;
+  r1 = r2 = Schedule(0.1, 0.01, 1, "geometric");
   cycle_image = 10;
   cycle_feature = 2;
   cycle_latent = 0.2;
