@@ -9,11 +9,12 @@
 
 namespace obverse {
 
-BatchNorm::BatchNorm(int64_t channels, int64_t classes, double momentum) : momentum_(momentum) {
+BatchNorm::BatchNorm(int64_t channels, int64_t classes, double momentum, bool gain) : momentum_(momentum) {
   const std::vector<int64_t> shape =
       classes > 0 ? std::vector<int64_t>{classes, channels} : std::vector<int64_t>{channels};
-  parameter("weight", weight_, at::ones(shape));
-  parameter("bias", bias_, at::zeros(shape));
+  const auto slot = gain ? &BatchNorm::parameter : &BatchNorm::buffer;
+  (this->*slot)("weight", weight_, at::ones(shape));
+  (this->*slot)("bias", bias_, at::zeros(shape));
   buffer("running_mean", running_mean_, at::zeros({channels}));
   buffer("running_var", running_var_, at::ones({channels}));
 }

@@ -15,10 +15,11 @@ struct Affine {
 
 /// Batch normalisation over every axis but the second (Ioffe 2015), statistics in float32. With classes > 0 gain and
 /// bias are chosen by label: conditional batch normalisation (Dumoulin 2017). In training mode the batch's own
-/// statistics normalise, and the running ones move only while tracking; otherwise the running ones normalise.
+/// statistics normalise, and the running ones move only while tracking; otherwise the running ones normalise. Without
+/// `gain` gain and bias stay 1 and 0.
 class BatchNorm : public Module {
  public:
-  explicit BatchNorm(int64_t channels, int64_t classes = 0, double momentum = 0.1);
+  explicit BatchNorm(int64_t channels, int64_t classes = 0, double momentum = 0.1, bool gain = true);
   /// x: [N, C] or [N, C, H, W] of any type, y: [N] int64 when conditional; returns the shape and type of x.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y = {});
   /// And an activation after it: a ReLU or leaky ReLU costs nothing more.

@@ -14,6 +14,7 @@ void DenseOptions::describe(Fields& f) {
   f("activation", activation, "after each hidden layer", names(activation_table()));
   f("batch_norm", batch_norm, "normalise hidden layers over the batch");
   f("norm_from", norm_from, "the first hidden layer that batch_norm is for, counted from 0", {0, 1000});
+  f("norm_gain", norm_gain, "batch_norm learns a gain and a bias for each number");
   f("spectral_norm", spectral_norm, "divide each weight by its largest singular value");
   f("init_std", init_std, "standard deviation of initial weights; 0: He's, by fan-in", kNotNegative);
   f("bias_spread", bias_spread,
@@ -48,7 +49,7 @@ DenseTrunk::DenseTrunk(const DenseOptions& options, int64_t inputs, Rng& rng)
     const LayerOptions layer{!normalise, identity ? Init::identity() : init, options.spectral_norm,
                              options.bias_spread};
     layers_.push_back(child("linear" + index, std::make_shared<Linear>(inputs, width, rng, layer)));
-    norms_.push_back(normalise ? child("norm" + index, std::make_shared<BatchNorm>(width)) : nullptr);
+    norms_.push_back(normalise ? child("norm" + index, std::make_shared<BatchNorm>(width, 0, 0.1, options.norm_gain)) : nullptr);
     mixes_samples_ |= normalise;
     inputs = width;
     widest_ = std::max(widest_, width);

@@ -18,6 +18,7 @@ struct DenseOptions : Options {
   std::string activation = "leaky_relu";
   bool batch_norm = false;
   int64_t norm_from = 0;
+  bool norm_gain = true;
   bool spectral_norm = false;
   double init_std = 0;
   double bias_spread = 0;

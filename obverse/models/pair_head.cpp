@@ -12,6 +12,7 @@ void PairHeadOptions::describe(Fields& f) {
   f("widths", widths, "hidden layers on features and code together", {1, 65536});
   f("activation", activation, "after each hidden layer", names(activation_table()));
   f("batch_norm", batch_norm, "normalise the layers on both over the batch");
+  f("norm_gain", norm_gain, "batch_norm learns a gain and a bias for each number");
   f("init_std", init_std, "standard deviation of initial weights; 0: He's, by fan-in", kNotNegative);
   f("frequencies", frequencies, "sines and cosines of so many random projections beside the code; 0: none", {0, 65536});
   f("max_frequency", max_frequency, "longest projection, radians a unit of code; lengths are log-uniform from 1",
@@ -30,6 +31,7 @@ PairHead::PairHead(const PairHeadOptions& o, int64_t features, const NetworkShap
   layers.widths = o.widths;
   layers.frequencies = 0;
   layers.batch_norm = o.batch_norm;
+  layers.norm_gain = o.norm_gain;
   const int64_t inputs = features + code_->outputs();
   both_ = child("both", std::make_shared<DenseTrunk>(layers, inputs, rng));
   head_ = child("head", std::make_shared<LogitHead>(both_->outputs(), shape.classes, rng, layers.last_layer()));

@@ -12,6 +12,7 @@ struct PairHeadOptions : Options {
   std::vector<int64_t> widths = {256};
   std::string activation = "leaky_relu";
   bool batch_norm = false;
+  bool norm_gain = true;
   double init_std = 0;
   int64_t frequencies = 0;
   double max_frequency = 100;

@@ -222,6 +222,17 @@ TEST(BatchNorm, MovesNothingUnlessItTracksAndUsesRunningStatisticsInEvaluation) 
   EXPECT_TRUE(at::equal(state_of(norm, "running_var"), at::ones({2})));
 }
 
+TEST(BatchNorm, WithoutGainNormalisesAlikeAndLearnsNothing) {
+  BatchNorm with(3), without(3, 0, 0.1, false);
+  EXPECT_EQ(with.parameters("").size(), 2u);
+  EXPECT_TRUE(without.parameters("").empty());
+  const at::Tensor x = Rng(1).normal({8, 3, 2, 2}).requires_grad_(), z = x.detach().clone().requires_grad_();
+  EXPECT_TRUE(at::equal(with.forward(x), without.forward(z)));
+  with.forward(x).pow(3).sum().backward();
+  without.forward(z).pow(3).sum().backward();
+  EXPECT_TRUE(at::equal(x.grad(), z.grad()));
+}
+
 TEST(BatchNorm, ChoosesGainAndBiasByClass) {
   BatchNorm norm(1, 2);
   set(norm, "weight", at::tensor({1.0F, 10.0F}).view({2, 1}));
