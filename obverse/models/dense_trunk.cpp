@@ -49,7 +49,8 @@ DenseTrunk::DenseTrunk(const DenseOptions& options, int64_t inputs, Rng& rng)
     const LayerOptions layer{!normalise, identity ? Init::identity() : init, options.spectral_norm,
                              options.bias_spread};
     layers_.push_back(child("linear" + index, std::make_shared<Linear>(inputs, width, rng, layer)));
-    norms_.push_back(normalise ? child("norm" + index, std::make_shared<BatchNorm>(width, 0, 0.1, options.norm_gain)) : nullptr);
+    norms_.push_back(normalise ? child("norm" + index, std::make_shared<BatchNorm>(width, 0, 0.1, options.norm_gain))
+                               : nullptr);
     mixes_samples_ |= normalise;
     inputs = width;
     widest_ = std::max(widest_, width);
