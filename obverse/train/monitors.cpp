@@ -99,8 +99,8 @@ std::optional<Finding> Monitors::check_motion(const at::Tensor& samples, double 
         swing->period, 100 * swing->size);
   else if (progress > kHalf && swing->size > kUnsettled)
     found.what = fmt::format(
-        "samples of fixed codes do not settle: from line to line of figures they move by {:.1f} "
-        "times their spread",
+        "samples of fixed codes do not settle: over the last lines of figures they lie {:.1f} times "
+        "their spread from their mean place",
         swing->size);
   if (found.what.empty()) return std::nullopt;
   quiet_ = kQuiet;

@@ -40,6 +40,7 @@ std::optional<Motion::Swing> Motion::look(const at::Tensor& samples) {
   x = x.flatten(1);
   Rng rng(0, "motion");  // the same directions at every look
   const at::Tensor place = x.reshape({1, -1}).mm(rng.normal({x.numel(), kDirections}));
+  if (!place.isfinite().all().item<bool>()) return std::nullopt;  // other monitors tell of that
   const auto* values = static_cast<const float*>(place.data_ptr());
   places_.emplace_back(values, values + kDirections);
   if (places_.size() > kLooks) places_.pop_front();
