@@ -23,6 +23,10 @@ void DenseOptions::describe(Fields& f) {
   f("identity_layers", identity_layers,
     "the last so many hidden layers start as the identity, so that the network starts shallow and learns to be deep",
     {0, 64});
+  f("repeat_input", repeat_input,
+    "every hidden layer sees the input beside the layer before, as Donahue 2017's generator does its code");
+  if (repeat_input && identity_layers > 0)
+    f.problem("identity_layers", "layers that see the input too (repeat_input) cannot start as the identity");
   f("frequencies", frequencies,
     "sines and cosines of so many random projections beside the input, to resolve fine detail; 0: none", {0, 65536});
   f("max_frequency", max_frequency, "longest projection, radians a unit of input; lengths are log-uniform from 1",
@@ -40,6 +44,8 @@ DenseTrunk::DenseTrunk(const DenseOptions& options, int64_t inputs, Rng& rng)
                          std::make_shared<FourierFeatures>(inputs, options.frequencies, options.max_frequency, rng));
     inputs += 2 * options.frequencies;
   }
+  repeat_input_ = options.repeat_input;
+  const int64_t first_inputs = inputs;
   const Init init = options.init_std > 0 ? Init::normal(options.init_std) : Init::he();
   for (const int64_t width : options.widths) {
     const auto place = static_cast<int64_t>(layers_.size());
@@ -52,12 +58,12 @@ DenseTrunk::DenseTrunk(const DenseOptions& options, int64_t inputs, Rng& rng)
     norms_.push_back(normalise ? child("norm" + index, std::make_shared<BatchNorm>(width, 0, 0.1, options.norm_gain))
                                : nullptr);
     mixes_samples_ |= normalise;
-    inputs = width;
+    inputs = width + (repeat_input_ ? first_inputs : 0);
     widest_ = std::max(widest_, width);
   }
-  outputs_ = inputs;
+  outputs_ = options.widths.empty() ? inputs : options.widths.back();
   spectral_norm_ = options.spectral_norm;
-  if (!mixes_samples_ && !options.spectral_norm) dense_ = activation_.negative_slope;
+  if (!mixes_samples_ && !options.spectral_norm && !repeat_input_) dense_ = activation_.negative_slope;
 }
 
 std::vector<at::Tensor> DenseTrunk::first_weights() const {
@@ -79,7 +85,7 @@ std::optional<DenseStack> DenseTrunk::with(const Linear& last) const {
 }
 
 std::optional<DenseLayers> DenseTrunk::numbers_with(const Linear& last) const {
-  if (mixes_samples_ || spectral_norm_ || frequencies_) return {};
+  if (mixes_samples_ || spectral_norm_ || frequencies_ || repeat_input_) return {};
   DenseLayers result;
   for (const auto& layer : layers_) result.weights.push_back(layer->weight()), result.biases.push_back(layer->bias());
   result.weights.push_back(last.weight());
@@ -90,8 +96,9 @@ std::optional<DenseLayers> DenseTrunk::numbers_with(const Linear& last) const {
 
 at::Tensor DenseTrunk::forward(at::Tensor x) {
   if (frequencies_) x = frequencies_->forward(x);
+  const at::Tensor input = x;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    x = layers_[i]->forward(x);
+    x = layers_[i]->forward(repeat_input_ && i > 0 ? at::cat({x, input}, 1) : x);
     x = norms_[i] ? norms_[i]->forward(x, {}, activation_) : activation_.apply(x);
   }
   return x;

@@ -23,6 +23,7 @@ struct DenseOptions : Options {
   double init_std = 0;
   double bias_spread = 0;
   int64_t identity_layers = 0;
+  bool repeat_input = false;
   int64_t frequencies = 0;
   double max_frequency = 100;
   void describe(Fields& f) override;
@@ -48,7 +49,7 @@ class DenseTrunk : public Module {
  private:
   Activation activation_;
   std::optional<double> dense_;  // the activation's negative slope, where the trunk is nothing but dense layers
-  bool mixes_samples_ = false, spectral_norm_ = false;
+  bool mixes_samples_ = false, spectral_norm_ = false, repeat_input_ = false;
   int64_t outputs_ = 0, widest_ = 0;
   std::shared_ptr<FourierFeatures> frequencies_;
   std::vector<std::shared_ptr<Linear>> layers_;

@@ -89,6 +89,7 @@ INSTANTIATE_TEST_SUITE_P(
     Zoo, SmoothDiscriminator,
     ::testing::Values(Case{"mlp", "widths = [6, 5]\nactivation = 'tanh'"},
                       Case{"mlp", "widths = [6]\nactivation = 'tanh'\nfrequencies = 3\nmax_frequency = 2\nscale = 2"},
+                      Case{"mlp", "widths = [6, 5]\nactivation = 'tanh'\nrepeat_input = true"},
                       Case{"dcgan", "channels = [3, 4]\nactivation = 'tanh'\ninit_std = 0"},
                       Case{"dcgan",
                            "channels = [3, 4]\nactivation = 'tanh'\nbatch_norm = false\nspectral_norm = true\n"

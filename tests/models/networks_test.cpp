@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "obverse/core/autograd.h"
@@ -36,6 +37,7 @@ const std::vector<Variant>& variants(const Generator*) {
   static const std::vector<Variant> list = {
       {"mlp", "widths = [24, 16]"},
       {"mlp", "widths = [24]\nbatch_norm = true\nactivation = 'tanh'"},
+      {"mlp", "widths = [24, 16]\nbatch_norm = true\nrepeat_input = true"},
       {"dcgan", "channels = [16, 8, 4]"},
       {"dcgan", "channels = [16, 8]\nbatch_norm = false\nup = 'nearest'"},
       {"dcgan", "channels = [16, 8, 8]\nup = 'bilinear'\nfull_size_stage = true\ninit_std = 0"},
@@ -464,6 +466,21 @@ TEST(Mlp, SeesDataFromItsOffsetInItsUnit) {
   EXPECT_LT((logits - expected).abs().max().item<double>(), 1e-6);
   EXPECT_LT((slope - steeper / 2).abs().max().item<double>(), 1e-6);
   EXPECT_LT((D->features(x) - plain->features((x + 1) / 2)).abs().max().item<double>(), 1e-6);
+}
+
+TEST(Mlp, RepeatsItsInputToEveryHiddenLayer) {
+  const auto D = make<Discriminator>({"mlp", "widths = [5, 4]\nrepeat_input = true"}, plane());
+  std::map<std::string, at::Tensor> p;
+  for (const auto& [name, tensor] : D->parameters()) p[name] = tensor;
+  const at::Tensor x = Rng(2).normal({3, 2});
+  const auto layer = [&](const std::string& name, const at::Tensor& h) {
+    return at::linear(h, p.at(name + ".weight"), p.at(name + ".bias"));
+  };
+  const at::Tensor first = at::leaky_relu(layer("trunk.linear0", x), 0.2);
+  const at::Tensor second = at::leaky_relu(layer("trunk.linear1", at::cat({first, x}, 1)), 0.2);
+  EXPECT_LT((D->features(x) - second).abs().max().item<double>(), 1e-6);
+  EXPECT_THAT(refusal([] { make<Discriminator>({"mlp", "repeat_input = true\nidentity_layers = 1"}, plane()); }),
+              HasSubstr("repeat_input"));
 }
 
 }  // namespace
