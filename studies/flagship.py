@@ -48,6 +48,7 @@ METHODS = {
 }
 SWEPT = [method for method in METHODS if "," in method]  # other weights or networks: one seed
 NARROWER = 2  # all networks of all methods, than their recipes have them: three seeds of everything in hours
+HELD = 0.3  # the share of its run for which every method's step sizes stay as its recipe begins them; then they fall
 ENCODER_SHARE = 0.25  # of the minutes, where an encoder is trained when the GAN is done
 OTHER = {"fashion-mnist": "mnist", "mnist": "fashion-mnist"}
 BUDGET_MS = 50
@@ -63,17 +64,20 @@ def run(*words):
     return done.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def narrower(recipe):
-    """Settings that make a recipe's networks so."""
+def alike(recipe):
+    """Settings that make a recipe's networks narrower, and hold its step sizes."""
     with open(f"{ROOT}/recipes/{recipe}.toml", "rb") as f:
         tables = tomllib.load(f)
-    return [f"{name}.channels={[n // NARROWER for n in table['channels']]}" for name, table in tables.items() if "channels" in table]
+    widths = [f"{name}.channels={[n // NARROWER for n in table['channels']]}" for name, table in tables.items() if "channels" in table]
+    steps = [f"{name}.optimiser.lr={{from={table['optimiser']['lr']['from']}, to=0, start={HELD}, over={1 - HELD}, shape='linear'}}"
+             for name, table in tables.items() if "optimiser" in table]
+    return widths + steps
 
 
 def train(data, method, seed, kimg, folder, more=()):
     """A run's folder, and the processor seconds it took."""
     recipe, changes = METHODS[method]
-    changes = [*narrower(recipe), *changes]
+    changes = [*alike(recipe), *changes]
     settings = [f'data.source="{data}"', f"train.kimg={kimg}", f"train.ema_halflife_kimg={min(5, kimg / 20)}", "train.snapshot_kimg=100000",
                 "train.checkpoint_kimg=100000", "train.monitors=false", "eval.metrics=[]", *changes, *more]
     out, seconds = run("train", f"{ROOT}/recipes/{recipe}.toml", "--out", folder, "--seed", seed, "--quiet", *(w for s in settings for w in ("--set", s)))

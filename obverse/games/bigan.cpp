@@ -63,9 +63,9 @@ TwoWayOptions::TwoWayOptions() {
   loss = "non-saturating";
   stochastic = true;
   r1 = r2 = Schedule(0.1, 0.01, 1, "geometric");
-  cycle_image = 10;
-  cycle_feature = 2;
-  cycle_latent = 0.2;
+  cycle_image = 20;
+  cycle_feature = 6;
+  cycle_latent = 0.3;
   penalty_interval = 8;
 }
 

@@ -14,6 +14,7 @@ void PairHeadOptions::describe(Fields& f) {
   f("batch_norm", batch_norm, "normalise the layers on both over the batch");
   f("norm_gain", norm_gain, "batch_norm learns a gain and a bias for each number");
   f("init_std", init_std, "standard deviation of initial weights; 0: He's, by fan-in", kNotNegative);
+  f("zero_init", zero_init, "the weights of the logit start at zero: at first every pair looks alike");
   f("frequencies", frequencies, "sines and cosines of so many random projections beside the code; 0: none", {0, 65536});
   f("max_frequency", max_frequency, "longest projection, radians a unit of code; lengths are log-uniform from 1",
     kPositive);
@@ -34,7 +35,9 @@ PairHead::PairHead(const PairHeadOptions& o, int64_t features, const NetworkShap
   layers.norm_gain = o.norm_gain;
   const int64_t inputs = features + code_->outputs();
   both_ = child("both", std::make_shared<DenseTrunk>(layers, inputs, rng));
-  head_ = child("head", std::make_shared<LogitHead>(both_->outputs(), shape.classes, rng, layers.last_layer()));
+  LayerOptions last = layers.last_layer();
+  if (o.zero_init) last.init = Init::zero();
+  head_ = child("head", std::make_shared<LogitHead>(both_->outputs(), shape.classes, rng, last));
 }
 
 at::Tensor PairHead::features(const at::Tensor& h, const at::Tensor& z) {

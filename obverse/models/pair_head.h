@@ -14,6 +14,7 @@ struct PairHeadOptions : Options {
   bool batch_norm = false;
   bool norm_gain = true;
   double init_std = 0;
+  bool zero_init = false;
   int64_t frequencies = 0;
   double max_frequency = 100;
   void describe(Fields& f) override;

@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <utility>
+
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/games/recipe.h"
@@ -17,11 +20,14 @@ using ::testing::HasSubstr;
 
 const Domain kPlane = {Domain::Kind::points, {3}, 0, {}};
 
-std::unique_ptr<Game> game_of(const std::string& options, const std::string& pair_widths = "[6]") {
+std::unique_ptr<Game> game_of(const std::string& options, const std::string& pair_widths = "[6]",
+                              const std::string& normalised = "false") {
+  const std::string norm = "\nbatch_norm = " + normalised;
   const std::string text = "[game]\nkind = \"bigan\"\nz_dim = 2\n" + options +
-                           "\n[generator]\nkind = \"mlp\"\nwidths = [8]\n[encoder]\nkind = \"mlp\"\nwidths = [8]\n"
-                           "[discriminator]\nkind = \"mlp\"\nwidths = " +
-                           pair_widths + "\npair = { widths = " + pair_widths + " }\n";
+                           "\n[generator]\nkind = \"mlp\"\nwidths = [8]" + norm +
+                           "\n[encoder]\nkind = \"mlp\"\nwidths = [8]" + norm +
+                           "\n[discriminator]\nkind = \"mlp\"\nwidths = " + pair_widths +
+                           "\npair = { widths = " + pair_widths + ", batch_norm = " + normalised + " }\n";
   return build_game(parse_recipe({text, "test", {}}), kPlane);
 }
 
@@ -185,9 +191,15 @@ TEST(Bigan, CycleTermsAreTheErrorsOfGoingThereAndBack) {
 }
 
 TEST(Bigan, ASharedForwardPassGivesTheGradientsOfSeparateOnes) {
-  for (const char* options : {"", "stochastic = true\ncycle_image = 1.0\ncycle_latent = 1.0",
-                              "stochastic = true\nr1 = 1.0\npenalty_interval = 4\ncode_rate = 1.0"}) {
-    const auto together = game_of(options), in_turn = game_of(options), apart = game_of(options);
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "false"},
+      {"prior = \"uniform\"", "true"},
+      {"stochastic = true\ncycle_image = 1.0\ncycle_latent = 1.0", "false"},
+      {"stochastic = true\nr1 = 1.0\npenalty_interval = 4\ncode_rate = 1.0", "false"},
+  };
+  for (const auto& [options, normalised] : cases) {
+    const auto made = [&, more = options, norm = normalised] { return game_of(more, "[6]", norm); };
+    const auto together = made(), in_turn = made(), apart = made();
     Draws draws;
     Round round = draws.round();
     const std::vector<Phase> phases = {{"discriminator"}, {"generator"}};
@@ -235,6 +247,18 @@ TEST(Bigan, ASharedForwardPassLeavesHeldLayersAlone) {
   for (const auto& [name, parameter] : game->player("discriminator").parameters())
     if (!parameter.grad().defined()) ++held;
   EXPECT_EQ(held, 2);  // a matrix and its bias
+}
+
+TEST(Bigan, ALogitThatStartsAtZeroTellsNoPairFromAnother) {
+  Draws draws;
+  const auto game =
+      build_game(parse_recipe({"[game]\nkind = \"bigan\"\nz_dim = 2\n[discriminator]\nkind = \"mlp\"\n"
+                               "pair = { zero_init = true }\n[generator]\nkind = \"mlp\"\n[encoder]\nkind = \"mlp\"\n",
+                               "test",
+                               {}}),
+                 kPlane);
+  Round round = draws.round();
+  EXPECT_NEAR(term(game->loss({"discriminator", "main"}, round), "main"), 2 * std::log(2), 1e-6);
 }
 
 TEST(Bigan, UniformCodesStayInTheirRange) {

@@ -479,7 +479,9 @@ TEST(Mlp, RepeatsItsInputToEveryHiddenLayer) {
   const at::Tensor first = at::leaky_relu(layer("trunk.linear0", x), 0.2);
   const at::Tensor second = at::leaky_relu(layer("trunk.linear1", at::cat({first, x}, 1)), 0.2);
   EXPECT_LT((D->features(x) - second).abs().max().item<double>(), 1e-6);
-  EXPECT_THAT(refusal([] { make<Discriminator>({"mlp", "repeat_input = true\nidentity_layers = 1"}, plane()); }),
+  EXPECT_THAT(refusal([] {
+                make<Discriminator>({"mlp", "repeat_input = true\nidentity_layers = 1"}, plane());
+              }),
               HasSubstr("repeat_input"));
 }
 
