@@ -40,7 +40,12 @@ class Inspector {
  public:
   explicit Inspector(DataReport& report) : report_(report) {}
 
-  void fatal(const std::string& what) { report_.problems.push_back({true, what}); }
+  /// Told once, where both splits have it.
+  void fatal(const std::string& what) {
+    for (const DataReport::Problem& known : report_.problems)
+      if (known.fatal && known.what == what) return;
+    report_.problems.push_back({true, what});
+  }
   void warn(const std::string& what) { report_.problems.push_back({false, what}); }
   void fact(const std::string& what) { report_.facts.push_back(what); }
 

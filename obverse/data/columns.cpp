@@ -189,21 +189,22 @@ class Encoder {
   // [rows] float64; not a number where the value is missing. Text is a problem, told once a column.
   at::Tensor numbers_of(const TableColumn& column, size_t at) {
     at::Tensor result = at::full({rows_}, std::nan(""), at::kDouble);
-    bool told = false;
+    std::vector<int64_t> texts;
     for (int64_t i = 0; i < rows_; ++i) {
       const std::string& text = cell(i, at);
       if (is_missing(text)) continue;
       double value = 0;
-      if (parse_number(text, value) && std::isfinite(value)) {
+      if (parse_number(text, value) && std::isfinite(value))
         result.data_ptr<double>()[i] = value;
-      } else if (!told && bad_.insert(column.name).second) {
-        told = true;
-        reading_.problems.push_back(
-            fmt::format("line {}, column {}: '{}' is no number: leave the cell empty where a value is missing, or list "
-                        "the column in data.categorical",
-                        line(i), column.name, text));
-      }
+      else
+        texts.push_back(i);
     }
+    if (!texts.empty() && bad_.insert(column.name).second)
+      reading_.problems.push_back(fmt::format(
+          "line {}, column {}: '{}' is no number{}: leave the cell empty where a value is missing, or list the column "
+          "in data.categorical",
+          line(texts[0]), column.name, cell(texts[0], at),
+          texts.size() == 1 ? "" : fmt::format(", as in {} more of its cells", texts.size() - 1)));
     return result;
   }
 
@@ -217,7 +218,7 @@ class Encoder {
   // The numbers with, where the column has it, what says that a value is missing: [rows, width].
   at::Tensor with_missing(const TableColumn& column, const at::Tensor& numbers, const at::Tensor& missing) {
     if (column.missing) return at::cat({numbers, missing.to(at::kFloat).unsqueeze(1)}, 1);
-    if (const auto count = missing.sum().item<int64_t>(); count > 0)
+    if (const auto count = missing.sum().item<int64_t>(); count > 0 && bad_.count(column.name) == 0)
       reading_.notices.push_back(
           fmt::format("column {}: {} values are missing, none was in training: they are taken as {}", column.name,
                       count, column.categories.empty() ? "the mean" : "no category"));

@@ -83,7 +83,7 @@ TEST_F(Tables, HaveLabelsInAColumnAndCategoriesThatLookLikeNumbers) {
 }
 
 TEST_F(Tables, AreRefusedByTheLine) {
-  EXPECT_THAT(only_problem("a,b\n1,2\nx,3\n4,5\ny,6\n"), HasSubstr("line 3, column a: 'x' is no number"));
+  EXPECT_THAT(only_problem("a,b\n1,2\nx,3\n4,5\ny,6\n"), HasSubstr("line 3, column a: 'x' is no number, as in 1 more of its cells"));
   EXPECT_THAT(only_problem("a\n1\nnan\n2\n"), HasSubstr("line 3, column a: 'nan' is no number"));
   EXPECT_THAT(only_problem("a\n1\ninf\n2\n"), HasSubstr("'inf'"));
   std::string names = "a,b\n";
