@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/io/image.h"
 #include "obverse/metrics/evaluate.h"
@@ -66,8 +67,14 @@ TrainHooks metric_hooks(const Recipe& recipe, std::shared_ptr<const Dataset> dat
     EvaluateOptions options;
     options.metrics = judge->recipe.eval.metrics;
     options.samples = judge->recipe.eval.samples;
-    const std::vector<Figure> figures =
-        judge->evaluator->evaluate(options, [&](int64_t n, Rng& rng) { return sample(model, n, rng); });
+    std::vector<Figure> figures;
+    try {
+      figures = judge->evaluator->evaluate(
+          options, [&](int64_t n, Rng& rng) { return sample(model, n, rng); }, &model);
+    } catch (const UserError& e) {
+      fmt::print(stderr, "warning: eval.metrics: {}; training goes on without its figures\n", e.what());
+      return std::vector<std::pair<std::string, double>>();
+    }
     MetricLine line;
     line.model = run.file("model.safetensors");
     line.data = judge->recipe.data.source;

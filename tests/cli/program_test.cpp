@@ -73,6 +73,17 @@ TEST(Program, TrainsSamplesAndSaysWhereThingsAre) {
   shell.expect_refused({"eval", run, "--metrics", "fidd"}, "did you mean 'fid'?");
 }
 
+TEST(Program, AMetricThatCannotBeTakenDoesNotEndATraining) {
+  Shell shell;
+  const std::string recipe = shell.recipe(
+      "name = \"plane\"\n[data]\nsource = \"ring\"\n[game]\nz_dim = 2\n[generator]\nkind = \"mlp\"\nwidths = [8]\n"
+      "[discriminator]\nkind = \"mlp\"\nwidths = [8]\n[train]\nkimg = 0.5\nmonitors = false\n"
+      "[eval]\nmetrics = [\"intra\"]\nsamples = 200\n");
+  EXPECT_EQ(shell.run({"train", recipe, "--out", shell.folder.file("runs")}), 0) << shell.err;
+  EXPECT_THAT(shell.err, HasSubstr("warning: eval.metrics: intra: needs labels"));
+  EXPECT_TRUE(std::filesystem::exists(shell.folder.file("runs/00000-plane/model.safetensors")));
+}
+
 TEST(Program, UnknownWordsAreAnsweredWithTheNearestKnownOne) {
   Shell shell;
   shell.expect_refused({"tran"}, "unknown command 'tran': did you mean 'train'?");
