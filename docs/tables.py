@@ -268,17 +268,34 @@ def means_of(results, data, method):
 PRICED = ["gan", "gan then encoder", "gan with regressor", "bigan", "ali", "two-way"]
 
 
-def price_table(results, data="fashion-mnist"):
-    """Of docs/results/flagship.json: GANs without, beside and with an encoder in the game."""
-    shown = [f for f in FLAGSHIP if f[0] in ("fid", "coverage", "own codes", "mse", "features", "1-nn", "linear")]
+def method_table(results, methods, keys, data="fashion-mnist"):
+    """Of docs/results/flagship.json: some methods, some figures, means over seeds."""
+    shown = [f for f in FLAGSHIP if f[0] in keys]
+    rows = {method: means_of(results, data, method) for method in methods}
+    shown = [f for f in shown if any(f[0] in row for row in rows.values())]
     lines = ["| | kimg | " + " | ".join(title for _, title, *_ in shown) + " |", "|---" * (len(shown) + 2) + "|"]
-    for method in PRICED:
-        row = means_of(results, data, method)
+    for method, row in rows.items():
         if row:
             cells = [f"{row[key]:.{digits}f}" if key in row else "" for key, _, _, digits in shown]
             after = " (the encoder's)" if method == "gan then encoder" else ""
             lines.append(f"| {method} | {row['kimg']:.0f}{after} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def price_table(results):
+    """GANs without, beside and with an encoder in the game."""
+    return method_table(results, PRICED, ("fid", "coverage", "own codes", "mse", "features", "1-nn", "linear"))
+
+
+def judged_table(results):
+    """Models with a likelihood and without one, by figures that all of them have."""
+    return method_table(results, ("vae", "vae, beta 0.3", "vae-gan", "gan", "two-way"), ("bits", "fid", "coverage", "mse", "anomaly"))
+
+
+def inferences_table(results):
+    """Encoders that a likelihood teaches, and encoders that a discriminator does."""
+    methods = ("vae, beta 0.3", "vae", "vae, beta 3", "bigan", "ali", "vae-gan", "two-way")
+    return method_table(results, methods, ("fid", "mse", "features", "refined mse", "own codes", "code mmd", "1-nn", "linear", "anomaly", "bits"))
 
 
 def price_reading(results, data="fashion-mnist"):
@@ -522,7 +539,7 @@ TABLES = {"table": table, "floors_table": floors_table, "remedies_worth": remedi
           "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
           "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
           "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "flagship_short": flagship_short, "published_table": published_table, "transfer_table": transfer_table,
-          "lossless_table": lossless_table, "zoo_table": zoo_table, "price_table": price_table,
+          "lossless_table": lossless_table, "zoo_table": zoo_table, "price_table": price_table, "judged_table": judged_table, "inferences_table": inferences_table,
           "price_reading": price_reading, "probe_table": probe_table, "probe_reading": probe_reading, "inversion_reading": inversion_reading,
           "found_table": found_table, "editing_table": editing_table, "lossy_psnr": lambda r: lossy_table(r, "psnr", ".2f"),
           "lossy_ssim": lambda r: lossy_table(r, "ssim", ".3f"), "lossy_features": lambda r: lossy_table(r, "feature_distance", ".4f")}
