@@ -12,6 +12,11 @@
 #include "obverse/losses/reconstruction.h"
 
 namespace obverse {
+namespace {
+
+bool off(const Schedule& weight) { return weight.from == 0 && weight.to == 0; }
+
+}  // namespace
 
 void BiganOptions::describe(Fields& f) {
   AutoencoderOptions::describe(f);
@@ -31,7 +36,7 @@ void BiganOptions::describe(Fields& f) {
     f("cycle_interval", cycle_interval, "cycles are taken every so many rounds, that much stronger", {1, 1000});
     f("adversarial_encoder", adversarial_encoder,
       "the encoder learns from the discriminator too; false: from the cycle terms alone (VEEGAN)");
-    if (!adversarial_encoder && cycle_latent == 0 && cycle_image == 0)
+    if (!adversarial_encoder && off(cycle_latent) && off(cycle_image))
       f.problem("adversarial_encoder", "the encoder has nothing to learn from: set cycle_latent, or true");
     if (!adversarial_encoder && cycle_interval > 1)
       f.problem("cycle_interval", "the encoder learns from the cycle terms alone: use 1");
@@ -90,18 +95,18 @@ std::vector<std::pair<std::string, std::string>> Bigan::formulas(const Phase& ph
   if (phase.player == "discriminator") {
     if (phase.name == "main") lines = {{"main", loss_.discriminator_formula + pairs}};
     if ((phase.name == "main") == penalised_apart()) return lines;
-    if (options_.r1.from > 0) lines.emplace_back("r1", "r1 / 2 E |grad D(x, E(x))|^2");
-    if (options_.r2.from > 0) lines.emplace_back("r2", "r2 / 2 E |grad D(G(z), z)|^2");
+    if (!off(options_.r1)) lines.emplace_back("r1", "r1 / 2 E |grad D(x, E(x))|^2");
+    if (!off(options_.r2)) lines.emplace_back("r2", "r2 / 2 E |grad D(G(z), z)|^2");
     return lines;
   }
   lines = {{"main", loss_.generator_formula + pairs + (loss_.generator_needs_real ? "" : "; and with both swapped")}};
-  if (options_.cycle_image > 0) lines.emplace_back("cycle_image", "cycle_image E |G(E(x)) - x|^2 / n");
-  if (options_.cycle_feature > 0)
+  if (!off(options_.cycle_image)) lines.emplace_back("cycle_image", "cycle_image E |G(E(x)) - x|^2 / n");
+  if (!off(options_.cycle_feature))
     lines.emplace_back("cycle_feature", "cycle_feature E |f(G(E(x))) - f(x)|^2 / F, f: features of D");
   if (options_.code_match > 0)
     lines.emplace_back("code_match", "code_match KL(N(mean, variance of a batch's codes) || N(0, 1)) / d");
   if (options_.code_rate > 0) lines.emplace_back("code_rate", "code_rate KL(q(z | x) || N(0, 1)) / d");
-  if (options_.cycle_latent > 0) lines.emplace_back("cycle_latent", "cycle_latent E |E(G(z)) - z|^2 / d");
+  if (!off(options_.cycle_latent)) lines.emplace_back("cycle_latent", "cycle_latent E |E(G(z)) - z|^2 / d");
   return lines;
 }
 
@@ -139,10 +144,7 @@ bool Bigan::penalised(const Round& round) const {
   return options_.r1.at(round.progress) > 0 || options_.r2.at(round.progress) > 0;
 }
 
-bool Bigan::never_penalised() const {
-  const Schedule off = 0.0;
-  return options_.r1 == off && options_.r2 == off;
-}
+bool Bigan::never_penalised() const { return off(options_.r1) && off(options_.r2); }
 
 bool Bigan::penalised_apart() const { return options_.penalty_interval > 1 && !never_penalised(); }
 
@@ -187,28 +189,30 @@ Terms Bigan::generator_loss(const Pairs& p, const Judgement& j, const Round& rou
   terms.watch("code_square", mean_of(p.z_real.detach().square()));  // 1 under the normal prior, 1/3 under the uniform
   if (options_.code_match > 0) terms.add("code_match", options_.code_match * moment_divergence(p.z_real).mean());
   if (options_.code_rate > 0) terms.add("code_rate", options_.code_rate * p.code.kl_to_normal().mean());
-  if (round.number % options_.cycle_interval == 0) add_cycles(p, j.real_features, terms);
+  if (round.number % options_.cycle_interval == 0) add_cycles(p, j.real_features, round.progress, terms);
   return terms;
 }
 
 // Running statistics are those of the pairs: E's of real samples, G's of draws from the prior.
-void Bigan::add_cycles(const Pairs& p, const at::Tensor& real_features, Terms& terms) const {
+void Bigan::add_cycles(const Pairs& p, const at::Tensor& real_features, double progress, Terms& terms) const {
+  const auto often = static_cast<double>(options_.cycle_interval);
+  const double image = often * options_.cycle_image.at(progress), feature = often * options_.cycle_feature.at(progress),
+               latent = often * options_.cycle_latent.at(progress);
   networks_.generator->track(false);
   networks_.encoder->track(false);
   discriminator_->track(false);
-  const auto often = static_cast<double>(options_.cycle_interval);
-  if (options_.cycle_image > 0 || options_.cycle_feature > 0) {
+  if (image > 0 || feature > 0) {
     const at::Tensor back = networks_.generator->forward(p.z_real, p.real.y);
     const at::Tensor error = mean_squared_error(back, p.real.x).mean();
     terms.watch("mse", mean_of(error.detach()));
-    if (options_.cycle_image > 0) terms.add("cycle_image", often * options_.cycle_image * error);
-    if (options_.cycle_feature > 0)
-      terms.add("cycle_feature", often * options_.cycle_feature *
-                                     mean_squared_error(discriminator_->features(back), real_features.detach()).mean());
+    if (image > 0) terms.add("cycle_image", image * error);
+    if (feature > 0)
+      terms.add("cycle_feature",
+                feature * mean_squared_error(discriminator_->features(back), real_features.detach()).mean());
   }
-  if (options_.cycle_latent > 0) {
+  if (latent > 0) {
     const at::Tensor found = networks_.infer(p.x_fake, p.real.y).mean;
-    terms.add("cycle_latent", often * options_.cycle_latent * mean_squared_error(found, p.z).mean());
+    terms.add("cycle_latent", latent * mean_squared_error(found, p.z).mean());
   }
 }
 

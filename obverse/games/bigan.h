@@ -15,7 +15,8 @@ struct BiganOptions : AutoencoderOptions {
   int64_t critic_steps = 1;
   Schedule r1 = 0.0, r2 = 0.0;
   int64_t penalty_interval = 1;
-  double cycle_image = 0, cycle_feature = 0, cycle_latent = 0, code_match = 0, code_rate = 0;
+  Schedule cycle_image = 0.0, cycle_feature = 0.0, cycle_latent = 0.0;
+  double code_match = 0, code_rate = 0;
   int64_t cycle_interval = 1;
   bool adversarial_encoder = true;
   Choice<NetworkRow<JointDiscriminator>> discriminator{joint_discriminator_table(), "dcgan"};
@@ -27,7 +28,7 @@ struct BiganOptions : AutoencoderOptions {
 /// Those of a recipe of kind "veegan".
 struct VeeganOptions : BiganOptions {
   VeeganOptions() {
-    cycle_latent = 1;
+    cycle_latent = 1.0;
     adversarial_encoder = false;
   }
 };
@@ -89,7 +90,7 @@ class Bigan : public Game {
   Terms penalty_loss(Round& round);
   Terms turn(const Phase& phase, Round& round);
   Terms generator_loss(const Pairs& pairs, const Judgement& judgement, const Round& round) const;
-  void add_cycles(const Pairs& pairs, const at::Tensor& real_features, Terms& terms) const;
+  void add_cycles(const Pairs& pairs, const at::Tensor& real_features, double progress, Terms& terms) const;
 
   BiganOptions options_;
   const AdversarialLoss& loss_;
