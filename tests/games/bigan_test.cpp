@@ -190,6 +190,19 @@ TEST(Bigan, CycleTermsAreTheErrorsOfGoingThereAndBack) {
   EXPECT_NEAR(term(terms, "cycle_latent"), 3 * (q.mean - z).square().mean().item<double>(), 1e-5);
 }
 
+TEST(Bigan, CyclesFollowTheirSchedules) {
+  Draws draws;
+  const auto game = game_of("cycle_image = { from = 1.0, to = 5.0, shape = \"linear\" }\ncycle_latent = 1.0");
+  for (const double progress : {0.0, 0.5, 1.0}) {
+    draws.rng = Rng(2);
+    Round round = draws.round();
+    round.progress = progress;
+    const Terms terms = game->loss({"generator"}, round);
+    const at::Tensor back = game->model()->decode(game->model()->infer(draws.x, {}).mean, {});
+    EXPECT_NEAR(term(terms, "cycle_image"), (1 + 4 * progress) * (back - draws.x).square().mean().item<double>(), 1e-5);
+  }
+}
+
 TEST(Bigan, ASharedForwardPassGivesTheGradientsOfSeparateOnes) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "false"},
