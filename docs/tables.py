@@ -183,7 +183,7 @@ def flagship_table(results):
         lines += [f"### {data}", "", "| | seeds | kimg | G + E, D | " + " | ".join(title for _, title, *_ in shown) + " |", "|---" * (len(shown) + 4) + "|"]
         for method, row in rows.items():
             p = row["parameters"][0]
-            pair = p["generator"] + p.get("encoder", 0)
+            pair = sum(n for name, n in p.items() if name != "discriminator")
             cells = [method, str(len(row["kimg"])), f"{sum(row['kimg']) / len(row['kimg']):.0f}", f"{pair / 1e6:.2f} M, {p.get('discriminator', 0) / 1e6:.2f} M"]
             for key, _, more, digits in shown:
                 if key not in row:
