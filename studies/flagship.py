@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The two-way game against BiGAN, ALI, VAE and VAE/GAN, and GANs with an encoder beside or after them: the same generator and encoder, the
-same minutes of one core; and a flow, which has neither.
+same minutes of one core.
 Writes docs/results/flagship.json, docs/images/flagship-*.png and studies/flagship.md.
 
 usage: studies/flagship.py [--minutes 8] [--seeds 3] [--data fashion-mnist,mnist] [--only "two-way;vae"] [--runs build/flagship]
@@ -45,7 +45,6 @@ METHODS = {
     "gan": ("fashion-dcgan", ["game.z_dim=64"]),
     "gan with regressor": ("joint-regressor-fashion", []),
     "gan then encoder": ("fashion-mnist-encoder", []),
-    "flow": ("realnvp-mnist", []),  # codes are exact: what encoders and refinement leave is not asked of it
 }
 SWEPT = [method for method in METHODS if "," in method]  # other weights or networks: one seed
 NARROWER = 1  # 2: half as wide as the recipes have them, where it has to be quick; G then has no room for cycles and samples both
@@ -137,10 +136,6 @@ def measure(path, data, method, folder):
     if method == "gan":
         found = values(path, "--metrics", "fid,dc", "--samples", 10000)
         return {"fid": found["fid"], "coverage": found["coverage"]}
-    if method == "flow":
-        found = values(path, "--metrics", "fid,dc,inference,likelihood", "--samples", 10000, "--probe", "none", "--bound-samples", 1)
-        return {"fid": found["fid"], "coverage": found["coverage"], "mse": found["mse"], "features": found["feature distance"],
-                "own codes": found["own code distance"], "code mmd": found["code mmd"], "bits": found["bits per dim"]}
     found = values(path, "--metrics", "fid,dc,inference", "--samples", 10000, "--probe", "codes")
     refined = values(path, "--metrics", "inference", "--method", "hybrid", "--restarts", 1, "--budget-ms", BUDGET_MS, "--inverted", 200, "--probe", "none")
     row = {"fid": found["fid"], "coverage": found["coverage"], "mse": found["mse"], "features": found["feature distance"],
