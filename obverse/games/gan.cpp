@@ -217,7 +217,7 @@ Terms Gan::discriminator_loss(Round& round) {
   }
   const double consistency[] = {options_.consistency_real, options_.consistency_fake};
   for (size_t k = 0; k < 2; ++k)
-    if (consistency[k] > 0) asked.push_back({altered(asked[k].x, round)});
+    if (consistency[k] > 0) asked.push_back({same_to_the_eye(asked[k].x.detach(), round.rng())});
   const std::vector<Judgement> said = judge(asked, real.y);
   Terms terms;
   at::Tensor main = loss_.discriminator(said[0].logits, said[1].logits);
@@ -311,13 +311,6 @@ at::Tensor Gan::slope_of_witness(const at::Tensor& x, const at::Tensor& real, co
 
 at::Tensor Gan::class_loss(const at::Tensor& features, const at::Tensor& y) {
   return options_.class_weight * at::cross_entropy_loss(discriminator_->class_logits(features), y);
-}
-
-at::Tensor Gan::altered(const at::Tensor& x, Round& round) const {
-  at::Tensor y = x.detach();
-  for (const char* change : {"flip", "translation"})
-    y = find_row(augment_table(), "augmentation", change).apply(y, round.rng());
-  return y;
 }
 
 std::unique_ptr<LatentModel> Gan::model() { return std::make_unique<NetworkModel>(networks_); }

@@ -91,7 +91,6 @@ class Gan : public Game {
   at::Tensor slope_of_witness(const at::Tensor& x, const at::Tensor& real, const at::Tensor& fake);
   at::Tensor class_loss(const at::Tensor& features, const at::Tensor& y);
   void grow(double progress);
-  at::Tensor altered(const at::Tensor& x, Round& round) const;
   void watch(Terms& terms, const at::Tensor& real_scores, const at::Tensor& fake_scores);
 
   GanOptions options_;

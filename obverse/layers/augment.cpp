@@ -31,15 +31,17 @@ Tensor shifts(const Tensor& x, const Tensor& y) {
   return maps;
 }
 
-// By whole pixels, up to an eighth of the side; what comes in is 0.
-Tensor translation(const Tensor& x, Rng& rng) {
+// By whole pixels, up to an eighth of the side.
+Tensor translated(const Tensor& x, Rng& rng, Border border) {
   const auto shift = [&](int64_t side) {
     const int64_t most = std::lround(0.125 * static_cast<double>(side));
     return (rng.integers(2 * most + 1, {x.size(0)}) - most).to(at::kDouble);
   };
   const Tensor dx = shift(x.size(3)), dy = shift(x.size(2));
-  return warp(x, shifts(dx, dy), Border::zero);
+  return warp(x, shifts(dx, dy), border);
 }
+
+Tensor translation(const Tensor& x, Rng& rng) { return translated(x, rng, Border::zero); }
 
 // A rectangle of half the side, anywhere, is 0.
 Tensor cutout(const Tensor& x, Rng& rng) {
@@ -151,6 +153,8 @@ const std::vector<AugmentRow>& augment_table() {
   };
   return table;
 }
+
+Tensor same_to_the_eye(const Tensor& x, Rng& rng) { return translated(flip(x, rng), rng, Border::mirror); }
 
 Tensor adaptive_augment(const Tensor& x, double p, Rng& rng) {
   if (p <= 0) return x;

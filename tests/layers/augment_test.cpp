@@ -126,6 +126,20 @@ TEST(Augment, ShiftsByWholePixelsAndCutsHalfTheSide) {
     EXPECT_NEAR((shifted == step).to(at::kFloat).mean().item<double>(), 0.2, 0.05) << step;
 }
 
+// No border comes in: what is blank stays so; the ramp, mirrored by half of all chances, is moved by up to 2.
+TEST(Augment, SameToTheEyeFlipsAndMovesWithoutABorder) {
+  Rng rng(7);
+  EXPECT_TRUE(at::equal(same_to_the_eye(at::full({50, 1, 16, 16}, -1.0), rng), at::full({50, 1, 16, 16}, -1.0)));
+  const at::Tensor ramp = at::arange(16, at::kFloat).view({1, 1, 1, 16}).expand({2000, 1, 16, 16}).contiguous();
+  const at::Tensor at_8 =
+      same_to_the_eye(ramp, rng).select(2, 8).select(2, 8).squeeze(1);  // 8 - d, or 15 - 8 + d flipped
+  EXPECT_GE(at_8.min().item<double>(), 5);
+  EXPECT_LE(at_8.max().item<double>(), 10);
+  const at::Tensor seen = same_to_the_eye(ramp, rng);
+  const at::Tensor flipped = (seen.select(2, 8).select(2, 9) < seen.select(2, 8).select(2, 6)).to(at::kFloat);
+  EXPECT_NEAR(flipped.mean().item<double>(), 0.5, 0.05);
+}
+
 TEST(AdaptiveAugment, LeavesImagesAloneAtStrengthZero) {
   const at::Tensor x = images(4, 3, 8, 8).to(at::kFloat);
   Rng rng(1);
