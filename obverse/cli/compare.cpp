@@ -67,8 +67,8 @@ void run_compare(const CompareCommand& c) {
   const size_t count = runs.size();
   const std::vector<ComparedMetric> metrics = compare_runs(std::move(runs));
   if (metrics.empty()) fail("compare: none of the {} runs has figures: measure them by obverse eval", count);
-  c.json ? print_json(metrics) : print_table(metrics);
   if (!c.out.empty()) write_file(c.out, render_comparison(metrics));
+  c.json ? print_json(metrics) : print_table(metrics);
 }
 
 }  // namespace

@@ -35,8 +35,9 @@ void GanOptions::describe(Fields& f) {
     f("critic_steps", critic_steps, "discriminator steps a generator step", {1, 1000});
     f("label_smoothing", label_smoothing, "real samples' label is 1 less this", kShare);
     f("consistency_real", consistency_real,
-      "weight of D's change when a real image is flipped and shifted (10); 0: off", kNotNegative);
+      "weight of D's squared change when a real image is changed by consistency_by (10); 0: off", kNotNegative);
     f("consistency_fake", consistency_fake, "the same of generated images", kNotNegative);
+    describe_changes(f, "consistency_by", consistency_by, "changes that D is to overlook");
     f("class_weight", class_weight, "of the class guessed wrongly (discriminator.conditioning = \"auxiliary\")",
       kNotNegative);
     f("drift", drift, "weight of D's squared logits on real samples, for critics (0.001); 0: off", kNotNegative);
@@ -217,7 +218,7 @@ Terms Gan::discriminator_loss(Round& round) {
   }
   const double consistency[] = {options_.consistency_real, options_.consistency_fake};
   for (size_t k = 0; k < 2; ++k)
-    if (consistency[k] > 0) asked.push_back({same_to_the_eye(asked[k].x.detach(), round.rng())});
+    if (consistency[k] > 0) asked.push_back({augmented(asked[k].x.detach(), options_.consistency_by, round.rng())});
   const std::vector<Judgement> said = judge(asked, real.y);
   Terms terms;
   at::Tensor main = loss_.discriminator(said[0].logits, said[1].logits);

@@ -28,6 +28,7 @@ struct GanOptions : Options, GeneratorSource {
   int64_t critic_steps = 1;
   double label_smoothing = 0;
   double consistency_real = 0, consistency_fake = 0;
+  std::vector<std::string> consistency_by = {"flip", "shift"};  // rows of augment_table()
   double class_weight = 1;
   double drift = 0;
   GrowthOptions growth;
@@ -45,8 +46,8 @@ struct GanOptions : Options, GeneratorSource {
 
 /// The two-player game of Goodfellow 2014 with any pair of losses and any penalties. Beside them, each with its weight:
 ///   label smoothing    real samples' label is 1 - share; Salimans 2016, section 3.4
-///   consistency        (D(x) - D(T(x)))^2, T a random flip and shift, of real and of generated samples; Zhang 2020
-///                      (CR-GAN), Zhao 2021 (bCR)
+///   consistency        (D(x) - D(T(x)))^2, T random changes such as flip and shift, of real and of generated samples;
+///                      Zhang 2020 (CR-GAN), Zhao 2021 (bCR)
 ///   drift              D(x)^2 on real samples, so that a critic's zero stays where it is; Karras 2018, appendix A.1
 ///   style mixing       by chance, layers from a random one on take the style of another code; Karras 2019, section 3.1
 ///   path length        see PathLength

@@ -1,6 +1,7 @@
 #include "obverse/games/view.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -10,18 +11,21 @@
 
 namespace obverse {
 
+void describe_changes(Fields& f, const std::string& key, std::vector<std::string>& changes, const std::string& help) {
+  const std::vector<std::string> known = names(augment_table());
+  f(key, changes, help + ": " + fmt::format("{}", fmt::join(known, ", ")));
+  for (const std::string& name : changes)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      f.problem(key, unknown_name("augmentation", name, known));
+}
+
 void ViewOptions::describe(Fields& f) {
   f("instance_noise", instance_noise, "standard deviation of noise on everything that D sees; 0: off", kNotNegative);
-  f("augment", augment, "random changes of everything that D sees: colour, translation, cutout, flip");
+  describe_changes(f, "augment", augment, "random changes of everything that D sees");
   f("adaptive_target", adaptive_target,
     "adaptive augmentation: its strength keeps the mean sign of D on real images here (0.6); 0: off", kShare);
   f("adaptive_kimg", adaptive_kimg, "images in which its strength can go from 0 to 1, in thousands", kPositive);
   f("packing", packing, "samples that D judges together, with one logit", {1, 64});
-  for (const std::string& name : augment) {
-    const std::vector<std::string> known = names(augment_table());
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      f.problem("augment", unknown_name("augmentation", name, known));
-  }
 }
 
 bool ViewOptions::plain() const {
@@ -59,8 +63,7 @@ void View::observe(double mean_sign, int64_t n) {
 at::Tensor View::seen(at::Tensor x) const {
   const double noise = options_.instance_noise.at(progress_);
   if (noise > 0) x = x + noise * rng_->normal(x.sizes()).to(x.scalar_type());
-  for (const std::string& name : options_.augment) x = find_row(augment_table(), "augmentation", name).apply(x, *rng_);
-  return packed(adaptive_augment(x, strength(), *rng_));
+  return packed(adaptive_augment(augmented(std::move(x), options_.augment, *rng_), strength(), *rng_));
 }
 
 at::Tensor View::packed(const at::Tensor& x) const {

@@ -6,6 +6,9 @@
 
 namespace obverse {
 
+/// A key whose value is rows of augment_table().
+void describe_changes(Fields& f, const std::string& key, std::vector<std::string>& changes, const std::string& help);
+
 /// What a discriminator is shown of samples; keys of [game].
 struct ViewOptions : Options {
   Schedule instance_noise = 0.0;

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "obverse/core/table.h"
 #include "obverse/layers/warp.h"
 
 namespace obverse {
@@ -33,15 +34,16 @@ Tensor shifts(const Tensor& x, const Tensor& y) {
 
 // By whole pixels, up to an eighth of the side.
 Tensor translated(const Tensor& x, Rng& rng, Border border) {
-  const auto shift = [&](int64_t side) {
+  const auto step = [&](int64_t side) {
     const int64_t most = std::lround(0.125 * static_cast<double>(side));
     return (rng.integers(2 * most + 1, {x.size(0)}) - most).to(at::kDouble);
   };
-  const Tensor dx = shift(x.size(3)), dy = shift(x.size(2));
+  const Tensor dx = step(x.size(3)), dy = step(x.size(2));
   return warp(x, shifts(dx, dy), border);
 }
 
 Tensor translation(const Tensor& x, Rng& rng) { return translated(x, rng, Border::zero); }
+Tensor shift(const Tensor& x, Rng& rng) { return translated(x, rng, Border::mirror); }
 
 // A rectangle of half the side, anywhere, is 0.
 Tensor cutout(const Tensor& x, Rng& rng) {
@@ -150,11 +152,15 @@ const std::vector<AugmentRow>& augment_table() {
       {"translation", "Zhao 2020: up to an eighth of the side, zeros beyond the border", translation},
       {"cutout", "Zhao 2020: a rectangle of half the side is blank", cutout},
       {"flip", "left and right exchanged by chance 1/2", flip},
+      {"shift", "Zhang 2020 (CR-GAN): as translation, but mirrored at the border, so that no edge is drawn in", shift},
   };
   return table;
 }
 
-Tensor same_to_the_eye(const Tensor& x, Rng& rng) { return translated(flip(x, rng), rng, Border::mirror); }
+Tensor augmented(Tensor x, const std::vector<std::string>& changes, Rng& rng) {
+  for (const std::string& name : changes) x = find_row(augment_table(), "augmentation", name).apply(x, rng);
+  return x;
+}
 
 Tensor adaptive_augment(const Tensor& x, double p, Rng& rng) {
   if (p <= 0) return x;

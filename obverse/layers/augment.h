@@ -16,12 +16,11 @@ struct AugmentRow {
   at::Tensor (*apply)(const at::Tensor& x, Rng& rng);
 };
 
-/// colour, translation, cutout: Zhao 2020 (DiffAugment); flip.
+/// colour, translation, cutout: Zhao 2020 (DiffAugment); flip and shift: Zhang 2020 (CR-GAN).
 const std::vector<AugmentRow>& augment_table();
 
-/// Zhang 2020 (CR-GAN): flipped by chance 1/2 and moved by whole pixels, up to an eighth of the side; what comes in is
-/// the picture mirrored at its border, so that no border is drawn into it. x: [N, C, H, W].
-at::Tensor same_to_the_eye(const at::Tensor& x, Rng& rng);
+/// The rows named in `changes`, one after another. Throws UserError where one is no row.
+at::Tensor augmented(at::Tensor x, const std::vector<std::string>& changes, Rng& rng);
 
 /// Karras 2020 (ADA), appendix B: each of its geometric and colour transforms by chance p in [0, 1], hue and saturation
 /// for three channels, no colour at all for other numbers than 1 and 3. At p = 0 x itself. Deviates in interpolating
