@@ -3,8 +3,8 @@
 
 usage: figures.py collect RUN ENCODER_RUN   copies what a demo measured into docs/results/demo.json
        figures.py peer NAME EVAL.json       copies what `obverse eval --json` said of a peer's samples into docs/results/NAME.json
-       figures.py write                     makes the pages from their .in.md and docs/results/*.json
-       figures.py check                     fails when a page differs from that
+       figures.py write                     makes the pages from their .in.md and the drawings, both of docs/results/*.json
+       figures.py check                     fails when one differs from that
 In a template @{demo.figures.fid.value|.2f} stands for a number and its format, @{performance|table} for bench/compare.py's table; the
 other tables are in docs/tables.py, and say so where nothing was measured yet.
 """
@@ -15,12 +15,13 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
+from drawings import DRAWINGS  # noqa: E402
 from tables import TABLES  # noqa: E402
 
 DOCS = os.path.dirname(os.path.abspath(__file__))
 RESULTS = f"{DOCS}/results"
 PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
-         **{f"{DOCS}/{page}.md": f"{DOCS}/{page}.in.md" for page in ("metrics", "transfer", "anomaly", "compression", "zoo", "editing", "inference")},
+         **{f"{DOCS}/{page}.md": f"{DOCS}/{page}.in.md" for page in ("directions", "metrics", "transfer", "anomaly", "compression", "zoo", "editing", "inference")},
          **{f"{DOCS}/../studies/{page}.md": f"{DOCS}/../studies/{page}.in.md"
             for page in ("flagship", "representation", "encoders_price", "optimise_or_encode", "remedies", "two_inferences", "without_likelihood")}}
 
@@ -86,6 +87,15 @@ def render(template):
         return re.sub(r"@\{([\w.-]+)(?:\|([^}]*))?\}", figure, f.read())
 
 
+def made():
+    """Every page and drawing: its path, what it should hold and what that comes from."""
+    for page, template in PAGES.items():
+        yield page, render(template), os.path.basename(template)
+    results = load_results()
+    for name, draw in DRAWINGS.items():
+        yield f"{DOCS}/images/{name}.svg", draw(results), "docs/drawings.py"
+
+
 def main(words):
     if words[:1] == ["collect"] and len(words) == 3:
         collect(words[1], words[2])
@@ -93,17 +103,17 @@ def main(words):
         with open(words[2]) as f:
             write_result(words[1], {"figures": figures_of(json.load(f))})
     elif words == ["write"]:
-        for page, template in PAGES.items():
-            with open(page, "w") as f:
-                f.write(render(template))
+        for path, text, _ in made():
+            with open(path, "w") as f:
+                f.write(text)
     elif words == ["check"]:
         judges = {figure["features_hash"] for name in ("demo", "pytorch-dcgan") for figure in load_results()[name]["figures"].values()}
         if len(judges) > 1:
             sys.exit("the README compares figures of different classifiers: judge the peer's samples anew (obverse eval, figures.py peer)")
-        for page, template in PAGES.items():
-            with open(page) as f:
-                if f.read() != render(template):
-                    sys.exit(f"{os.path.basename(page)} differs from {os.path.basename(template)} and docs/results: run docs/figures.py write")
+        for path, text, source in made():
+            with open(path) as f:
+                if f.read() != text:
+                    sys.exit(f"{os.path.basename(path)} differs from {source} and docs/results: run docs/figures.py write")
     else:
         sys.exit(__doc__)
 
