@@ -69,8 +69,8 @@ std::vector<size_t> agreeing(std::vector<Picture>& pictures, const std::vector<s
     if (!pictures[i].image.defined()) {
       problems.push_back(pictures[i].problem);
     } else if (pictures[i].image.sizes() != at::IntArrayRef(usual)) {
-      problems.push_back(fmt::format("{}: {}, most are {}: set data.size to bring all to one size and colour", names[i],
-                                     shape_text(pictures[i].image.sizes().vec()), shape_text(usual)));
+      problems.push_back(fmt::format("{}: {}, most are {}: set data.size (--size) to bring all to one size and colour",
+                                     names[i], shape_text(pictures[i].image.sizes().vec()), shape_text(usual)));
     } else {
       kept.push_back(i);
     }

@@ -65,8 +65,10 @@ static at::Tensor shifted(const at::Tensor& x, int64_t most, Rng& rng) {
 std::shared_ptr<Classifier> train_classifier(const Dataset& train, const ClassifierTraining& training, const Log& log) {
   check_labels(train);
   if (train.size() < training.batch)
-    fail("{}: {} samples are too few to train a classifier on: give --features FILE.pt or pixels", train.name,
-         train.size());
+    fail(
+        "{}: {} samples are too few to train a classifier on: take other features (--features, eval.features of a "
+        "recipe), FILE.pt or pixels",
+        train.name, train.size());
   Rng weights(training.seed, "classifier weights"), order(training.seed, "classifier order");
   auto network =
       std::make_shared<Classifier>(train.domain.shape, static_cast<int64_t>(train.domain.classes.size()), weights);
