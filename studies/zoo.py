@@ -87,17 +87,18 @@ def main():
         with open(RESULT) as f:
             results = json.load(f)
     os.makedirs(PICTURES, exist_ok=True)
-    for path in sorted(glob.glob(f"{ROOT}/recipes/*.toml")):
+    recipes = sorted(glob.glob(f"{ROOT}/recipes/*.toml"), key=lambda path: ("encoder.toml" in path, path))  # an encoder after its generator
+    for path in recipes:
         name = os.path.basename(path)[:-5]
         if name in results or (a.only and name not in a.only.split(",")):
             continue
         with open(path, "rb") as f:
             recipe = tomllib.load(f)
         source, kind = recipe.get("data", {}).get("source", "fashion-mnist"), recipe.get("game", {}).get("kind", "gan")
-        more = ["--set", f"game.model='{ROOT}/{results['fashion-mnist']['run']}'"] if kind == "encoder" else []
         if kind == "encoder" and "fashion-mnist" not in results:
             print(f"{name}: after fashion-mnist", file=sys.stderr)
             continue
+        more = ["--set", f"game.model='{ROOT}/{results['fashion-mnist']['run']}'"] if kind == "encoder" else []
         try:
             rate = kimg_a_minute(a, name, recipe["train"].get("batch", 64), more)
             shipped = recipe["train"]["kimg"]

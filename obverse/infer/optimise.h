@@ -19,7 +19,7 @@ struct OptimiseOptions : Options {
   int64_t restarts = 4;
   int64_t pool = 512;
   std::string descent = "lbfgs";
-  int64_t curvature_every = 20;
+  int64_t curvature_every = 1000;
   int64_t rough_steps = 8;
   double lr = 0.1;
   double beta1 = 0.9;
