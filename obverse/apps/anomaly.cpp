@@ -99,6 +99,8 @@ Detector read_detector(const std::string& path) {
   detector.normal_scores = find_tensor(file.tensors, "normal_scores", path);
   if (detector.normal_scores.dim() != 1 || detector.normal_scores.scalar_type() != at::kDouble)
     fail("{}: its normal scores are not a row of numbers: the file is damaged", path);
+  for (const auto& [name, tensor] : file.tensors)
+    if (!at::isfinite(tensor).all().item<bool>()) fail("{}: {} holds NaN or inf: the file is damaged", path, name);
   detector.threshold = conformal_threshold(detector.normal_scores, detector.false_alarms);
   const std::string learned = "learned.";
   for (const auto& [name, tensor] : file.tensors)

@@ -40,11 +40,11 @@ at::Tensor mix_styles(const at::Tensor& coarse, const at::Tensor& fine, int64_t 
   return mixed;
 }
 
-at::Tensor edit_locally(LatentModel& model, const at::Tensor& x, const at::Tensor& code, const at::Tensor& y,
-                        const at::Tensor& mask, const OptimiseOptions& options, Rng& rng) {
+LocalEdit edit_locally(LatentModel& model, const at::Tensor& x, const at::Tensor& code, const at::Tensor& y,
+                       const at::Tensor& mask, const OptimiseOptions& options, Rng& rng) {
   const at::Tensor wanted = mask * decode_all(model, code, y) + (1 - mask) * x;
   const Optimised found = optimise(model, wanted, {code, y, at::arange(x.size(0))}, options, rng);
-  return mask * decode_all(model, found.code, found.y) + (1 - mask) * x;
+  return {mask * decode_all(model, found.code, found.y) + (1 - mask) * x, found.code};
 }
 
 }  // namespace obverse

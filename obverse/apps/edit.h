@@ -15,8 +15,11 @@ at::Tensor mix_styles(const at::Tensor& coarse, const at::Tensor& fine, int64_t 
 
 /// Part of an image edited: the code is moved until the model makes the edited samples where the mask is 1 and the
 /// originals where it is 0, and only what lies under the mask is taken of it. x: originals [N, C, H, W], code: edited
-/// codes [N, ...], y: [N] or undefined, mask: [1, 1, H, W] in [0, 1]; returns images [N, C, H, W]. Zhu 2016 (iGAN).
-at::Tensor edit_locally(LatentModel& model, const at::Tensor& x, const at::Tensor& code, const at::Tensor& y,
-                        const at::Tensor& mask, const OptimiseOptions& options, Rng& rng);
+/// codes [N, ...], y: [N] or undefined, mask: [1, 1, H, W] in [0, 1]. Zhu 2016 (iGAN).
+struct LocalEdit {
+  at::Tensor x, code;  // images [N, C, H, W], and the codes that were found
+};
+LocalEdit edit_locally(LatentModel& model, const at::Tensor& x, const at::Tensor& code, const at::Tensor& y,
+                       const at::Tensor& mask, const OptimiseOptions& options, Rng& rng);
 
 }  // namespace obverse

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "obverse/core/error.h"
+
 namespace obverse {
 namespace {
 
@@ -33,6 +35,9 @@ at::Tensor oriented_features(const at::Tensor& x) {
   const at::Tensor along = ((across * angle.cos() + down * angle.sin()) * scale).clamp_min(0);  // [N, 8, H, W]
   const at::Tensor votes = along.square() / (length * scale + 0.01);
   const int64_t step = std::max<int64_t>(3, (std::max(height, width) + kCells - 1) / kCells), cell = step * 5 / 3;
+  if (std::min(height, width) + 2 * (cell / 5) < cell)
+    fail("images of {}x{} are too small, or too oblong, for histograms of directions: use another method", width,
+         height);
   return at::avg_pool2d(votes, {cell, cell}, {step, step}, {cell / 5, cell / 5});
 }
 

@@ -26,7 +26,7 @@ using Json = nlohmann::ordered_json;
 struct CompressCommand {
   std::string model, out = "images.obv", codec, look;
   TargetChoice targets;
-  bool lossless = false, lossy = false, binarise = false, refit = false, json = false;
+  bool lossless = false, lossy = false, binarise = false, refit = false, learning = false, json = false;
   int64_t bytes = 50, refine = 0, fit_images = 20000;
   LossyFit fit;
 };
@@ -76,6 +76,8 @@ LossyCodec codec_for(const CompressCommand& c, LoadedModel& loaded) {
     }
     learned.save(path);
     fmt::print(stderr, "{}\n", path);
+  } else if (c.learning) {
+    fmt::print(stderr, "{} is used as it was learned: how to learn one is asked with --refit\n", path);
   }
   return LossyCodec::load(path, *loaded.model);
 }
@@ -219,26 +221,30 @@ void setup_compress(CLI::App& app) {
       ->needs(lossy)
       ->type_name("FILE");
   app.add_flag("--refit", c->refit, "learn the codec anew from the training data; lossy")->needs(lossy);
-  app.add_option("--fit-images", c->fit_images, "training images to learn it from")
-      ->check(CLI::Range(100, 10'000'000))
-      ->needs(lossy)
-      ->capture_default_str();
-  app.add_option("--code-step", c->fit.code_step, "finest step of codes, when learning it")
-      ->check(CLI::Range(1e-3, 1e3))
-      ->needs(lossy)
-      ->capture_default_str();
-  app.add_option("--passes", c->fit.passes,
-                 "over those images, for the network that restores pictures, when learning it; 0: without one")
-      ->check(CLI::Range(0, 1000))
-      ->needs(lossy)
-      ->capture_default_str();
+  const auto* images = app.add_option("--fit-images", c->fit_images, "training images to learn it from")
+                           ->check(CLI::Range(100, 10'000'000))
+                           ->needs(lossy)
+                           ->capture_default_str();
+  const auto* step = app.add_option("--code-step", c->fit.code_step, "finest step of codes, when learning it")
+                         ->check(CLI::Range(1e-3, 1e3))
+                         ->needs(lossy)
+                         ->capture_default_str();
+  const auto* passes =
+      app.add_option("--passes", c->fit.passes,
+                     "over those images, for the network that restores pictures, when learning it; 0: without one")
+          ->check(CLI::Range(0, 1000))
+          ->needs(lossy)
+          ->capture_default_str();
   app.add_option("--out", c->out, "the compressed file")->capture_default_str();
   app.add_option("--look", c->look,
                  "folder for summary.json and rates.png (originals, and what fewer bytes give); RUN/compress is where "
                  "obverse report looks")
       ->type_name("DIR");
   app.add_flag("--json", c->json, "for programs");
-  app.callback([c] { run_compress(*c); });
+  app.callback([=] {
+    c->learning = images->count() + step->count() + passes->count() > 0;
+    run_compress(*c);
+  });
 }
 
 void setup_decompress(CLI::App& app) {

@@ -123,8 +123,7 @@ void write_overview(const std::string& path, LatentModel& model, const Direction
 void run_find(EditCommand c) {
   LoadedModel loaded = open(c);
   LatentModel& model = *loaded.model;
-  DataOptions options = loaded.recipe.data;
-  if (!c.data.empty()) options.source = c.data;
+  const DataOptions options = data_named(c.data, loaded.recipe.data);
   const Dataset data = load_dataset(options, "train");
   const auto judge = choose_features(c.features, options, data, log_line);
   Rng rng(static_cast<uint64_t>(c.seed), "directions");
@@ -175,6 +174,8 @@ at::Tensor read_mask(const std::string& path, const Domain& domain) {
 void run_apply(EditCommand c) {
   if (c.way.empty() == c.new_class.empty())
     fail("edit apply: say what to change: a direction of --directions by --way, or the class by --to-class");
+  if (!c.new_class.empty() && c.space != "z")
+    fail("--to-class: the class has its say where w is made of z: use --space z, not {}", c.space);
   if (!c.way.empty() && c.directions.empty()) fail("--way {}: name the file it is in with --directions", c.way);
   LoadedModel loaded = open(c);
   LatentModel& model = *loaded.model;
@@ -184,11 +185,13 @@ void run_apply(EditCommand c) {
                             ? Latents{targets.code, targets.y}
                             : codes_of(c, model, targets.x, model.classes() > 0 ? targets.y : at::Tensor());
   const at::Tensor mask = c.mask.empty() ? at::Tensor() : read_mask(c.mask, loaded.domain);
-  std::vector<at::Tensor> columns = {targets.x}, codes;
+  std::vector<at::Tensor> columns = {targets.x}, codes, labels;
   const auto add = [&](const at::Tensor& code, const at::Tensor& y) {
-    codes.push_back(code);
-    columns.push_back(mask.defined() ? edit_locally(model, targets.x, code, y, mask, c.inversion.optimise, rng)
-                                     : decode_all(model, code, y));
+    const LocalEdit edit = mask.defined() ? edit_locally(model, targets.x, code, y, mask, c.inversion.optimise, rng)
+                                          : LocalEdit{decode_all(model, code, y), code};
+    columns.push_back(edit.x);
+    codes.push_back(edit.code);
+    if (y.defined()) labels.push_back(y);
   };
   if (!c.new_class.empty()) {
     columns.push_back(decode_all(model, found.code, found.y));
@@ -202,8 +205,7 @@ void run_apply(EditCommand c) {
   make_folder(c.out);
   const auto width = static_cast<int64_t>(columns.size());
   write_png(c.out + "/edits.png", tile_images(to_bytes(at::stack(columns, 1).flatten(0, 1)), width));
-  const auto y = found.y.defined() ? found.y.repeat({static_cast<int64_t>(codes.size())}) : found.y;
-  write_latents(c.out + "/latents.npz", model, {at::cat(codes), y});
+  write_latents(c.out + "/latents.npz", model, {at::cat(codes), labels.empty() ? at::Tensor() : at::cat(labels)});
   fmt::print("{}/edits.png: {} images, each beside its edits\n", c.out, targets.size());
 }
 

@@ -6,6 +6,7 @@
 
 #include "obverse/cli/commands.h"
 #include "obverse/cli/figures.h"
+#include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
 #include "obverse/games/recipe.h"
@@ -91,12 +92,9 @@ void measure(const EvalCommand& c, const DataOptions& options, const Domain& fak
 
 void measure_model(const EvalCommand& c) {
   LoadedModel loaded = load_model(c.model);
-  DataOptions options = loaded.recipe.data;
+  DataOptions options = data_named(c.data, loaded.recipe.data);
   options.limit = 0;  // however little of the data was trained on
-  if (!c.data.empty()) {
-    options.source = c.data;
-    options.path = c.path;
-  }
+  if (!c.data.empty() && !c.path.empty()) options.path = c.path;
   if (c.size > 0) options.size = c.size;
   LatentModel& model = *loaded.model;
   if (model.translates() && (!c.options.metrics.empty() || c.model_metrics.empty()))

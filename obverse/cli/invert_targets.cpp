@@ -87,14 +87,17 @@ Targets read_targets(const std::vector<std::string>& paths, const Domain& domain
   return targets;
 }
 
+DataOptions data_named(const std::string& name, const DataOptions& own) {
+  if (name.empty() || name == own.source) return own;
+  DataOptions options;
+  options.source = name;
+  options.size = own.size;
+  return options;
+}
+
 Targets load_targets(const std::string& name, int64_t count, const LoadedModel& model) {
-  DataOptions options = model.recipe.data;
+  DataOptions options = data_named(name, model.recipe.data);
   options.limit = 0;
-  if (!name.empty() && name != options.source) {
-    options = DataOptions();
-    options.source = name;
-    options.size = model.recipe.data.size;
-  }
   const Dataset data = load_dataset(options, "test");
   if (data.domain.shape != model.domain.shape)
     fail("--data {}: {}, the model is of {}: use data of that kind", options.source, data.domain.text(),

@@ -46,6 +46,9 @@ Targets read_targets(const std::vector<std::string>& paths, const Domain& domain
 /// The first `count` test samples (0: all) of a data set; empty name: of the data that the model was trained on.
 Targets load_targets(const std::string& name, int64_t count, const LoadedModel& model);
 
+/// What a model was trained on; where another data set is named, that one, of which the model's size alone is asked.
+DataOptions data_named(const std::string& name, const DataOptions& own);
+
 /// `count` samples of the model's own.
 Targets own_targets(LatentModel& model, int64_t count, Rng& rng);
 

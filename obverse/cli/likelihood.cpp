@@ -9,8 +9,11 @@
 
 #include "obverse/cli/commands.h"
 #include "obverse/cli/figures.h"
+#include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
+#include "obverse/core/table.h"
 #include "obverse/games/recipe.h"
+#include "obverse/models/prior.h"
 
 namespace obverse {
 namespace {
@@ -75,13 +78,14 @@ void run_likelihood(const LikelihoodCommand& c) {
   LatentModel& model = *loaded.model;
   if (model.classes() > 0) fail("{}: the model needs labels: likelihoods are of unconditional models", c.model);
   const auto start = std::chrono::steady_clock::now();
-  const int64_t latents = model.spaces().at(0).shape.at(0);
-  const Decoder decoder = [&](const at::Tensor& z) { return model.decode(z, {}); };
+  const LatentSpace space = model.spaces().at(0);
+  const int64_t latents = space.shape.at(0);
+  const Prior& prior = find_row(prior_table(), "prior", space.prior);  // chains move in normal numbers behind it
+  const Decoder decoder = [&](const at::Tensor& z) { return model.decode(prior.from_normal(z), {}); };
   Observation observation;
   if (c.observation == "bernoulli") observation.kind = Observation::Kind::bernoulli;
   const Scale scale = scale_of(model.domain(), observation.kind);
-  DataOptions options = loaded.recipe.data;
-  if (!c.data.empty()) options.source = c.data;
+  const DataOptions options = data_named(c.data, loaded.recipe.data);
   const Dataset data = load_dataset(options, c.split);
   if (data.domain.shape != model.domain().shape)
     fail("{} holds {}, {} makes {}: name data of that kind with --data", options.source, data.domain.text(), c.model,

@@ -11,6 +11,7 @@
 #include "obverse/apps/maps.h"
 #include "obverse/apps/representation.h"
 #include "obverse/cli/commands.h"
+#include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/io/files.h"
 #include "obverse/io/image.h"
@@ -104,13 +105,9 @@ void print_results(const Json& s) {
 }
 
 void run_probe(const ProbeCommand& c) {
-  DataOptions options = load_model(c.models.front()).recipe.data;
-  if (!c.data.empty() && c.data != options.source) {
-    const int64_t size = options.size;
-    options = DataOptions();
-    options.source = c.data;
+  DataOptions options = data_named(c.data, load_model(c.models.front()).recipe.data);
+  if (!c.data.empty() && !c.path.empty()) {
     options.path = c.path;
-    options.size = size;
   }
   options.labels = true;
   options.limit = c.limit;

@@ -45,7 +45,7 @@ std::vector<uint64_t> parse_seeds(const std::string& text) {
     const uint64_t last = dash == std::string_view::npos ? first : parse_seed(part.substr(dash + 1), text);
     if (last < first || last - first > 10'000'000)
       fail("--seeds {}: {} is not a range of at most ten million seeds", text, part);
-    for (uint64_t s = first; s <= last; ++s) seeds.push_back(s);
+    for (uint64_t i = 0; i <= last - first; ++i) seeds.push_back(first + i);
     start = comma + 1;
   }
   return seeds;
@@ -115,13 +115,15 @@ void setup_sample(CLI::App& app) {
   auto c = std::make_shared<SampleCommand>();
   app.add_option("model", c->model, "model file or run folder")->required();
   CLI::Option* seeds = app.add_option("--seeds", c->seeds, "list and ranges of seeds")->capture_default_str();
+  CLI::Option* trunc =
+      app.add_option("--trunc", c->trunc,
+                     "truncation psi: takes codes towards their mean, in w where the model has one, else in z")
+          ->check(CLI::Range(0.0, 10.0))
+          ->capture_default_str();
   app.add_option("--latents", c->latents, "decode the codes of latents.npz or posterior.npz instead")
       ->type_name("FILE.npz")
-      ->excludes(seeds);
-  app.add_option("--trunc", c->trunc,
-                 "truncation psi: takes codes towards their mean, in w where the model has one, else in z")
-      ->check(CLI::Range(0.0, 10.0))
-      ->capture_default_str();
+      ->excludes(seeds)
+      ->excludes(trunc);
   app.add_option("--class", c->label, "class of all samples, by name or number; else classes in turn");
   app.add_option("--grid", c->grid, "one PNG with all samples")->type_name("OUT.png");
   app.add_option("--columns", c->columns, "of the grid; 0: about square")->check(CLI::Range(0, 1000));

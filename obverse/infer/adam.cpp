@@ -37,7 +37,8 @@ void descend_by_adam(const Objective& objective, Candidates& c, int64_t begin, i
         first / (1 - std::pow(o.beta1, t)) / ((second / (1 - std::pow(o.beta2, t))).sqrt() + 1e-8);
     c.code = c.code - lr * beside(lr_factor, c.code) * direction;
     if (o.clip > 0) {
-      const at::Tensor fresh = objective.rng.normal(c.code.sizes()).to(c.code.scalar_type());
+      const at::Tensor fresh =
+          objective.model.spaces().front().draw(c.code.size(0), objective.rng).to(c.code.scalar_type());
       c.code = at::where(c.code.abs() > o.clip, fresh, c.code);
     }
     c.steps = c.steps + 1;

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "obverse/core/error.h"
+
 namespace obverse {
 
 using at::Tensor;
@@ -17,6 +19,8 @@ Tensor rational_quadratic_kernel(const Tensor& x, const Tensor& y) {
 }
 
 Tensor mmd_shares(const Tensor& real, const Tensor& fake) {
+  if (real.size(0) < 2 || fake.size(0) < 2)
+    fail("mmd: compares samples of a batch with each other: set train.batch to 2 or more");
   const double others = static_cast<double>(real.size(0) - 1);
   const auto within = [&](const Tensor& x) {
     const Tensor k = rational_quadratic_kernel(x, x);

@@ -197,7 +197,7 @@ class Reader : public Fields {
   }
   bool read_number(const toml::node& node, std::string_view key, double& value, Range range) {
     const auto v = node.is_number() ? node.value<double>() : std::nullopt;
-    if (!v || std::isnan(*v)) return complain(node, key, "must be a number"), false;
+    if (!v || !std::isfinite(*v)) return complain(node, key, "must be a finite number"), false;
     if (!in_range(node, key, *v, range)) return false;
     value = *v;
     return true;

@@ -14,6 +14,7 @@
 #include "obverse/core/table.h"
 #include "obverse/models/code_distribution.h"
 #include "tests/infer/models_for_tests.h"
+#include "tests/refusal.h"
 #include "tests/row_name.h"
 #include "tests/temporary_folder.h"
 
@@ -21,6 +22,7 @@ namespace obverse {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::refusal;
 using testing::TemporaryFolder;
 
 // Images of 8 x 8 whose first 4 directions of an orthonormal basis are normal; everything that a score may ask for.
@@ -98,9 +100,18 @@ TEST_P(EveryScore, TellsStrangeImagesAndIsTheSameFromAFile) {
   const Detector read = read_detector(folder.file("d"));
   EXPECT_EQ(read.threshold, detector.threshold);
   EXPECT_TRUE(at::equal(score_samples(read, model, x, second).value, scores.value));
+  detector.normal_scores[0] = std::nan("");
+  write_detector(folder.file("d"), detector);
+  EXPECT_THAT(refusal([&] { read_detector(folder.file("d")); }), HasSubstr("NaN"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, EveryScore, ::testing::ValuesIn(anomaly_table()), RowName());
+
+TEST(Anomaly, RefusesImagesTooSmallForHistogramsOfDirections) {
+  EXPECT_THAT(refusal([] { oriented_features(at::zeros({3, 1, 2, 2})); }), HasSubstr("too small"));
+  EXPECT_THAT(refusal([] { oriented_features(at::zeros({3, 1, 8, 128})); }), HasSubstr("too oblong"));
+  EXPECT_EQ(oriented_features(at::zeros({3, 1, 4, 4})).size(0), 3);
+}
 
 TEST(Anomaly, ReconstructionErrorIsTheDistanceFromThePlane) {
   PlaneOfImages model;

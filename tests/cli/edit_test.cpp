@@ -56,6 +56,19 @@ TEST_F(Edit, FindsDirectionsAndAppliesThem) {
   EXPECT_TRUE(there("back/latent0005.png"));
   run({"edit", "apply", model, "--own", "3", "--to-class", "Dress", "--out", file("c")});
   EXPECT_TRUE(there("c/edits.png"));
+  const auto decoded =
+      [&](const std::vector<std::string>& more) {  // the written codes, under their own class or another
+        std::vector<std::string> words = {"sample", model,           "--latents", file("c/latents.npz"),
+                                          "--grid", file("grid.png")};
+        words.insert(words.end(), more.begin(), more.end());
+        run(words);
+        return testing::slurp(file("grid.png"));
+      };
+  EXPECT_EQ(decoded({}), decoded({"--class", "Dress"}));
+  EXPECT_NE(decoded({}), decoded({"--class", "Bag"}));
+  EXPECT_THAT(run({"sample", model, "--latents", file("c/latents.npz"), "--trunc", "0.5"}, 2), HasSubstr("excludes"));
+  EXPECT_THAT(run({"edit", "apply", file("runs/00001-s"), "--own", "1", "--space", "w", "--to-class", "0"}, 2),
+              HasSubstr("use --space z"));
   EXPECT_THAT(run({"edit", "apply", file("runs/00001-s"), "--own", "1", "--directions", ways, "--way", "0"}, 2),
               HasSubstr("another model"));
   run({"edit", "find", model, "--kind", "pca", "--count", "2", "--samples", "8", "--features", "random"});

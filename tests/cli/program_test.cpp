@@ -66,6 +66,7 @@ TEST(Program, TrainsSamplesAndSaysWhereThingsAre) {
   EXPECT_LE((many.to(at::kInt) - one.to(at::kInt)).abs().max().item<int>(), 1) << "the same seed, in a batch and alone";
 
   shell.expect_refused({"sample", run, "--seeds", "3-1"}, "--seeds 3-1");
+  ASSERT_EQ(shell.run({"sample", run, "--seeds", "18446744073709551615", "--out", shell.folder.file("last")}), 0);
   shell.expect_refused({"sample", run, "--class", "Kilt"}, "--class Kilt: not a class");
   shell.expect_refused(
       {"invert", run, "--method", "encode", "--data", "fashion-mnist", "--count", "2", "--out", shell.folder.file("i")},

@@ -6,9 +6,12 @@
 #include "obverse/core/autograd.h"
 #include "obverse/core/rng.h"
 #include "tests/finite_differences.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
+
+using testing::refusal;
 
 at::Tensor draw(Rng& rng, int64_t n, double shift = 0) { return rng.normal({n, 3}).to(at::kDouble) + shift; }
 
@@ -50,6 +53,11 @@ TEST(Mmd, HasTheDerivativesOfFiniteDifferencesTwice) {
 }
 
 // MMD^2 with all pairs is the witness's mean on real less its mean on generated samples.
+TEST(Mmd, RefusesABatchOfOne) {
+  const at::Tensor one = at::zeros({1, 3});
+  EXPECT_NE(refusal([&] { mmd_shares(one, one); }).find("train.batch"), std::string::npos);
+}
+
 TEST(Mmd, IsTheDifferenceOfItsWitness) {
   Rng rng(4);
   const at::Tensor x = draw(rng, 5), y = draw(rng, 5, 1);

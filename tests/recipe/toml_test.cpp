@@ -82,7 +82,7 @@ TEST(Toml, TellsEveryProblemAtOnceWithItsLineAndTheNearestKey) {
   EXPECT_THAT(problems, HasSubstr("r.toml:1: unknown key 'nmae': did you mean 'name'?"));
   EXPECT_THAT(problems, HasSubstr("r.toml:2: flag: must be true or false"));
   EXPECT_THAT(problems, HasSubstr("r.toml:5: network.width: 200 is out of range: must be between 1 and 100"));
-  EXPECT_THAT(problems, HasSubstr("r.toml:7: network.optimiser.beta1: must be a number"));
+  EXPECT_THAT(problems, HasSubstr("r.toml:7: network.optimiser.beta1: must be a finite number"));
 }
 
 TEST(Toml, AnUnknownKindIsAnsweredWithTheKnownOnes) {
@@ -109,7 +109,8 @@ TEST(Toml, SyntaxErrorsAndHalfSchedulesNameTheirLine) {
               HasSubstr("r.toml:2: network.optimiser.lr: a schedule needs both"));
   EXPECT_THAT(problems_of("[network.optimiser]\nlr = { from = 1.0, to = 0, shape = 'geometric' }\n"),
               HasSubstr("r.toml:2: network.optimiser.lr: a geometric schedule needs `from` and `to` above 0"));
-  EXPECT_THAT(problems_of("[network.optimiser]\nlr = nan\n"), HasSubstr("must be a number"));
+  EXPECT_THAT(problems_of("[network.optimiser]\nlr = nan\n"), HasSubstr("must be a finite number"));
+  EXPECT_THAT(problems_of("[network.optimiser]\nlr = inf\n"), HasSubstr("must be a finite number"));
 }
 
 TEST(Toml, WhatIsWrittenReadsBackTheSame) {
