@@ -82,7 +82,7 @@ def missing_path(_):
 def way_back(results):
     """The generator's one-way street, and the two ways that go back, with what they cost in the demo."""
     encode, best = (results["demo"]["inversions"][k] for k in ("encode", "optimise"))
-    parts = disc(70, 130, "z", "latent codes") + box(300, 70, "G", "", INK, 90) + disc(560, 130, "x", "data")
+    parts = disc(70, 130, "z") + [text(70, 100, "latent codes", FAINT, size=11)] + box(300, 70, "G", "", INK, 90) + disc(560, 130, "x", "data")
     parts += arrow(88, 122, 255, 76) + arrow(345, 76, 541, 122) + [text(300, 40, "one pass, no iteration", FAINT)]
     parts += box(300, 170, "E", "", BOTH, 90) + arrow(541, 136, 345, 167, BOTH) + arrow(255, 167, 90, 137, BOTH)
     parts += [text(300, 208, f"an encoder: error {encode['mse_median']:.3f} in {1000 * encode['seconds_per_image']:.1f} ms", BOTH)]

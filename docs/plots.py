@@ -44,12 +44,12 @@ def panel(left, title, x_title, y_title, lines, log_x=True, log_y=True, size=(28
         if len(points) > 1:
             way = " ".join(f"{sx(x):.1f},{sy(y):.1f}" for x, y in points)
             parts.append(f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="1.8"' + (f' stroke-dasharray="{dash}"' if dash else "") + "/>")
-        for x, y in points:
+        for x, y in points if not dash or len(points) != 2 else []:  # a dashed line between two points is a level, not measurements
             parts.append(f'<circle cx="{sx(x):.1f}" cy="{sy(y):.1f}" r="{3 if len(points) > 1 else 5}" fill="{colour}"/>')
         if label:
             x, y = points[-1]
             end = sx(x) > x0 + 0.7 * width
-            parts.append(f'<text x="{sx(x) + (-8 if end else 8):.1f}" y="{sy(y) + 4:.1f}" text-anchor="{"end" if end else "start"}" fill="{colour}">{label}</text>')
+            parts.append(f'<text x="{sx(x) + (-8 if end else 8):.1f}" y="{sy(y) + (-6 if dash else 4):.1f}" text-anchor="{"end" if end else "start"}" fill="{colour}">{label}</text>')
     return parts
 
 

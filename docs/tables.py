@@ -332,7 +332,7 @@ def probe_table(results):
 def probe_reading(results):
     rows = results["probe"]["rows"]
     codes = {name[9:]: row["linear"]["value"] for name, row in rows.items() if name.startswith("codes of ")}
-    untrained = max(row["linear"]["value"] for name, row in rows.items() if name.startswith("untrained codes"))
+    untrained = next(row["linear"]["value"] for name, row in rows.items() if name.startswith("untrained codes"))
     ranked = sorted(codes, key=codes.get, reverse=True)
     return ("By the linear probe of codes, best first: " + ", ".join(f"{m} {codes[m]:.3f}" for m in ranked) +
             f". Codes of an untrained encoder have {untrained:.3f}, as many principal components {rows['principal components']['linear']['value']:.3f}, "
@@ -340,8 +340,8 @@ def probe_reading(results):
 
 
 def at_budget(points, ms):
-    """Of points along a budget: the last within a tenth of it."""
-    return [p for p in points if p["ms"] <= 1.1 * ms][-1:] or points[:1]
+    """Of points along a search: the one nearest to a budget."""
+    return min(points, key=lambda p: abs(p["ms"] - ms))
 
 
 def inversion_reading(results, ms=20):
@@ -352,14 +352,14 @@ def inversion_reading(results, ms=20):
         cells = []
         for kind in ("test", "own", "turned", "other"):
             ways = kinds[kind]
-            cells.append(", ".join(f"{p['median']:.3f}" for p in (ways["encode"][0], at_budget(ways["hybrid"], ms)[0], at_budget(ways["optimise"], ms)[0])))
+            cells.append(", ".join(f"{p['median']:.3f}" for p in (ways["encode"][0], at_budget(ways["hybrid"], ms), at_budget(ways["optimise"], ms))))
         lines.append(f"| {model} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def found_table(results):
     """The share of own samples whose code is found again, by the longest of each search."""
-    lines = ["| own samples found within 0.1 a number | encoder | and descent | descent from draws of the prior |", "|---|---|---|---|"]
+    lines = ["| own samples found within 0.1 a number, after some 50 ms | encoder | and descent | descent from draws of the prior |", "|---|---|---|---|"]
     for model, kinds in results["inversion"].items():
         lines.append(f"| {model} | " + " | ".join(f"{100 * kinds['own'][way][-1]['found']:.0f} %" for way in ("encode", "hybrid", "optimise")) + " |")
     return "\n".join(lines)

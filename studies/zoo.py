@@ -58,10 +58,12 @@ def metrics_of(source, kind, name):
     return "fid,dc,likelihood" if kind == "vae" else "fid,dc"
 
 
-def measure(a, folder, metrics):
+def measure(a, folder, metrics, kind):
     figures = {}
     for metric in metrics.split(","):
         samples = [] if metric in ("modes", "likelihood", "inference", "translation") else ["--samples", a.samples]
+        if kind == "flow" and metric == "likelihood":
+            samples = ["--bound-samples", 1]  # one draw of the dequantisation
         try:
             lines = json.loads(run(a.program, "eval", folder, "--metrics", metric, *samples, "--json")[0])
         except RuntimeError as error:
@@ -106,7 +108,7 @@ def main():
         except RuntimeError as error:
             print(f"{name}: {error}", file=sys.stderr)
             continue
-        figures = measure(a, folder, metrics_of(source, kind, name))
+        figures = measure(a, folder, metrics_of(source, kind, name), kind)
         if source not in POINTS and kind not in ("cyclegan", "encoder"):
             run(a.program, "sample", folder, "--seeds", "0-7", "--columns", 8, "--grid", f"{PICTURES}/{name}.png")
         results[name] = {"run": os.path.relpath(folder, ROOT), "about": recipe.get("about", ""), "source": source, "minutes": seconds / 60,
