@@ -230,7 +230,8 @@ Directions read_directions(const std::string& path, const LatentModel& model) {
   const int64_t numbers = c10::multiply_integers(model.spaces().front().shape);
   if (d.ways.dim() != 2 || d.ways.scalar_type() != at::kFloat || d.ways.size(1) != numbers ||
       d.ways.size(0) != static_cast<int64_t>(d.names.size()) || d.spread.numel() != d.ways.size(0) ||
-      d.spread.scalar_type() != at::kFloat || !at::isfinite(d.ways).all().item<bool>())
+      d.spread.scalar_type() != at::kFloat || !at::isfinite(d.ways).all().item<bool>() ||
+      !at::isfinite(d.spread).all().item<bool>())
     fail("{}: not directions of codes of {} numbers: name a file that `obverse edit find` wrote", path, numbers);
   return d;
 }

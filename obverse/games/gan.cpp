@@ -104,8 +104,11 @@ std::vector<Phase> Gan::phases() {
 }
 
 bool Gan::intertwined() const {
-  const PenaltyOptions& r2 = options_.penalties.of("r2");
-  return r2.interval > 1 || r2.weight == Schedule(0.0);  // else generated samples are the points that it is taken at
+  for (const char* name : {"r2", "wgan-gp"}) {  // taken at generated samples, or at points between them and real ones
+    const PenaltyOptions& penalty = options_.penalties.of(name);
+    if (penalty.interval == 1 && !(penalty.weight == Schedule(0.0))) return false;
+  }
+  return true;
 }
 
 NamedTensors Gan::state() {
