@@ -176,6 +176,8 @@ Optimised optimise(LatentModel& model, const at::Tensor& x, const Starts& starts
     fail("pixel_weight and feature_weight are 0: nothing tells one code from another");
   if (options.sphere && model.spaces().front().prior != "normal")
     fail("sphere: codes of {} are not normal, they have no usual length", model.name);
+  if (options.prior_weight > 0 && model.spaces().front().prior == "uniform")
+    fail("prior_weight: all codes of {} are as likely, so there is nothing to weigh: set it to 0", model.name);
   if (options.clip > 0 && !find_row(descent_table(), "descent", options.descent).clips)
     fail("clip: is for descent adam; {} does not draw numbers afresh: set clip to 0", options.descent);
   Search search(model, x, starts, options, rng);

@@ -305,5 +305,21 @@ TEST(Optimise, AsksForTheDiscriminatorThatFeaturesNeed) {
   EXPECT_THAT(refusal([&] { search(model, at::zeros({1, 10}), options); }), ::testing::HasSubstr("m.safetensors"));
 }
 
+TEST(Optimise, RefusesWhatOnlyANormalPriorHas) {
+  struct : EvenModel {
+    std::vector<LatentSpace> spaces() const override {
+      std::vector<LatentSpace> result = EvenModel::spaces();
+      result.front().prior = "uniform";
+      return result;
+    }
+  } model;
+  OptimiseOptions options = long_search();
+  options.sphere = true;
+  EXPECT_THAT(refusal([&] { search(model, at::zeros({1, 10}), options); }), ::testing::HasSubstr("no usual length"));
+  options.sphere = false;
+  options.prior_weight = 1;
+  EXPECT_THAT(refusal([&] { search(model, at::zeros({1, 10}), options); }), ::testing::HasSubstr("as likely"));
+}
+
 }  // namespace
 }  // namespace obverse
