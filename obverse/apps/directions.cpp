@@ -11,6 +11,7 @@
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/infer/code_space.h"
 #include "obverse/infer/latent_file.h"
 #include "obverse/io/npz.h"
 #include "obverse/losses/reconstruction.h"
@@ -21,10 +22,13 @@ namespace {
 constexpr int64_t kDraws = 2000;  // of the prior, for spreads and principal components
 constexpr int64_t kSlice = 256;
 
-at::Tensor draw_flat(LatentModel& model, int64_t n, Rng& rng) { return model.spaces().front().draw(n, rng).flatten(1); }
-
 at::Tensor labels_in_turn(const LatentModel& model, int64_t n) {
   return model.classes() > 0 ? at::arange(n, at::kLong).remainder(model.classes()) : at::Tensor();
+}
+
+// Of the labels in turn.
+at::Tensor draw_flat(LatentModel& model, int64_t n, Rng& rng) {
+  return draw_codes(model, n, labels_in_turn(model, n), rng).flatten(1);
 }
 
 at::Tensor shaped(const LatentModel& model, const at::Tensor& flat) {

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "obverse/core/error.h"
+#include "obverse/infer/code_space.h"
 #include "obverse/io/image.h"
 #include "obverse/io/resize.h"
 
@@ -109,8 +110,8 @@ Targets load_targets(const std::string& name, int64_t count, const LoadedModel& 
 Targets own_targets(LatentModel& model, int64_t count, Rng& rng) {
   Targets targets;
   targets.what = "own samples";
-  targets.code = model.spaces().front().draw(count, rng);
   if (model.classes() > 0) targets.y = rng.integers(model.classes(), {count});
+  targets.code = draw_codes(model, count, targets.y, rng);
   targets.x = decode_all(model, targets.code, targets.y);
   return targets;
 }

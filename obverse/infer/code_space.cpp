@@ -62,6 +62,13 @@ at::Tensor codes_for_seeds(LatentModel& model, const std::vector<uint64_t>& seed
   return without_grad([&] { return styled->from_z(latents_for_seeds(styled->in_z(), seeds), y); });
 }
 
+at::Tensor draw_codes(LatentModel& model, int64_t n, const at::Tensor& y, Rng& rng) {
+  auto* styled = dynamic_cast<StyleSpace*>(&model);
+  if (!styled) return model.spaces().front().draw(n, rng);
+  const at::Tensor z = styled->in_z().spaces().front().draw(n, rng);
+  return without_grad([&] { return styled->from_z(z, y); });
+}
+
 const std::vector<std::string>& space_names() {
   static const std::vector<std::string> names = {"z", "w", "w+"};
   return names;

@@ -12,8 +12,13 @@ namespace obverse {
 /// normal. Throws UserError when the model has no such space.
 std::unique_ptr<LatentModel> in_space(std::unique_ptr<LatentModel> model, const std::string& space);
 
-/// Codes of seeds, as latents_for_seeds draws them in z; of another space, what these are mapped to. y: [N] or undefined.
+/// Codes of seeds, as latents_for_seeds draws them in z; of another space, what these are mapped to. y: [N] or
+/// undefined.
 at::Tensor codes_for_seeds(LatentModel& model, const std::vector<uint64_t>& seeds, const at::Tensor& y);
+
+/// n codes that the model itself draws, by the prior of z; of another space, what these are mapped to. y: [n] or
+/// undefined.
+at::Tensor draw_codes(LatentModel& model, int64_t n, const at::Tensor& y, Rng& rng);
 
 /// z, w, w+.
 const std::vector<std::string>& space_names();

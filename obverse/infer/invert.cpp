@@ -10,6 +10,7 @@
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/infer/code_space.h"
 #include "obverse/losses/reconstruction.h"
 
 namespace obverse {
@@ -101,7 +102,8 @@ const InvertMethod& choose_method(const LatentModel& model, const std::string& n
 
 double reach(LatentModel& model, Rng& rng, int64_t count) {
   if (model.invertible()) return std::numeric_limits<double>::infinity();
-  const at::Tensor x = sample(model, count, rng).x.flatten(1);
+  const at::Tensor y = model.classes() > 0 ? rng.integers(model.classes(), {count}) : at::Tensor();
+  const at::Tensor x = decode_all(model, draw_codes(model, count, y, rng), y).flatten(1);
   at::Tensor distance = at::cdist(x, x).square() / static_cast<double>(x.size(1));
   distance.fill_diagonal_(std::numeric_limits<double>::infinity());
   return at::quantile(std::get<0>(distance.min(1)), 0.95).item<double>();

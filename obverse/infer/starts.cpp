@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "obverse/infer/code_space.h"
 #include "obverse/infer/optimise.h"
 
 namespace obverse {
@@ -38,8 +39,8 @@ Starts draw_starts(LatentModel& model, const at::Tensor& x, const at::Tensor& y,
   const bool every_class = conditional && !known.defined();
   const int64_t k = every_class ? (options.restarts + classes - 1) / classes : options.restarts;
   const int64_t each = std::max(k, (options.pool + classes - 1) / classes);  // codes of a class
-  const at::Tensor code = model.spaces().front().draw(each * classes, rng);
   const at::Tensor label = at::arange(classes).repeat({each});
+  const at::Tensor code = draw_codes(model, each * classes, conditional ? label : at::Tensor(), rng);
   const at::Tensor decoded = decode_all(model, code, conditional ? label : at::Tensor());
   std::vector<at::Tensor> chosen;
   const int64_t slice = 1024;

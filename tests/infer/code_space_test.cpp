@@ -53,6 +53,17 @@ TEST(CodeSpace, CodesOfWPlusAreOneForEachLayer) {
   EXPECT_TRUE(at::allclose(model->decode(moved, {}) - x, at::full({3, 5}, 12.f), 0, 0.5));  // weight 4, deviation 3
 }
 
+TEST(CodeSpace, OwnCodesAreDrawnInZAndMapped) {
+  StyledModel plain;
+  Rng wanted_rng(4);
+  const at::Tensor wanted = plain.decode(draw_codes(plain, 6, {}, wanted_rng), {});
+  for (const char* space : {"w", "w+"}) {
+    const auto model = in_space(std::make_unique<StyledModel>(), space);
+    Rng rng(4);
+    EXPECT_TRUE(at::allclose(model->decode(draw_codes(*model, 6, {}, rng), {}), wanted, 1e-4, 1e-3)) << space;
+  }
+}
+
 TEST(CodeSpace, SeedsAreDrawnInZAndMapped) {
   StyledModel plain;
   const at::Tensor wanted = plain.decode(latents_for_seeds(plain, {3, 8}), {});
