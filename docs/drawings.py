@@ -7,8 +7,8 @@ import tables
 INK, FAINT, GAN, VAE, BOTH = "#222222", "#999999", plots.COLOURS[0], plots.COLOURS[1], plots.COLOURS[2]
 
 
-def text(x, y, words, colour=INK, anchor="middle", size=12, style=""):
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{size}" fill="{colour}"{style}>{words}</text>'
+def text(x, y, words, colour=INK, anchor="middle", size=12):
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{size}" fill="{colour}">{words}</text>'
 
 
 def box(x, y, words, below="", colour=INK, width=64):
@@ -18,20 +18,19 @@ def box(x, y, words, below="", colour=INK, width=64):
     return parts + ([text(x, y + 36, below, FAINT, size=11)] if below else [])
 
 
-def disc(x, y, words, below="", colour=INK):
+def disc(x, y, words, below=""):
     """What a network takes or gives, its middle at (x, y)."""
-    parts = [f'<circle cx="{x}" cy="{y}" r="18" fill="#f4f4f4" stroke="{colour}"/>', text(x, y + 4, words, colour, size=13)]
+    parts = [f'<circle cx="{x}" cy="{y}" r="18" fill="#f4f4f4" stroke="{INK}"/>', text(x, y + 4, words, size=13)]
     return parts + ([text(x, y + 34, below, FAINT, size=11)] if below else [])
 
 
-def arrow(x0, y0, x1, y1, colour=INK, dash="", words="", at=(0, -8)):
+def arrow(x0, y0, x1, y1, colour=INK, dash=""):
     length = math.hypot(x1 - x0, y1 - y0)
     ux, uy = (x1 - x0) / length, (y1 - y0) / length
     head = [(x1, y1), (x1 - 8 * ux + 4 * uy, y1 - 8 * uy - 4 * ux), (x1 - 8 * ux - 4 * uy, y1 - 8 * uy + 4 * ux)]
     line = f'<line x1="{x0}" y1="{y0}" x2="{x1 - 7 * ux:.1f}" y2="{y1 - 7 * uy:.1f}" stroke="{colour}" stroke-width="1.5"'
-    parts = [line + (f' stroke-dasharray="{dash}"' if dash else "") + "/>",
+    return [line + (f' stroke-dasharray="{dash}"' if dash else "") + "/>",
              f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in head)}" fill="{colour}"/>']
-    return parts + ([text((x0 + x1) / 2 + at[0], (y0 + y1) / 2 + at[1], words, colour)] if words else [])
 
 
 # What is weighed: key of docs/results/flagship.json, what it says, its worst and best (knows nothing; perfect, or nearly so), digits.

@@ -13,12 +13,13 @@ at::Tensor spherical_path(const at::Tensor& a, const at::Tensor& b, int64_t fram
 /// The styles of `coarse` [N, L, w_dim] but for layers first .. last, which come from `fine`. Karras 2019.
 at::Tensor mix_styles(const at::Tensor& coarse, const at::Tensor& fine, int64_t first, int64_t last);
 
+struct LocalEdit {
+  at::Tensor x, code;  // images [N, C, H, W], and the codes [N, ...] whose samples were taken under the mask
+};
+
 /// Part of an image edited: the code is moved until the model makes the edited samples where the mask is 1 and the
 /// originals where it is 0, and only what lies under the mask is taken of it. x: originals [N, C, H, W], code: edited
 /// codes [N, ...], y: [N] or undefined, mask: [1, 1, H, W] in [0, 1]. Zhu 2016 (iGAN).
-struct LocalEdit {
-  at::Tensor x, code;  // images [N, C, H, W], and the codes that were found
-};
 LocalEdit edit_locally(LatentModel& model, const at::Tensor& x, const at::Tensor& code, const at::Tensor& y,
                        const at::Tensor& mask, const OptimiseOptions& options, Rng& rng);
 

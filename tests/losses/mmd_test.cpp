@@ -52,12 +52,12 @@ TEST(Mmd, HasTheDerivativesOfFiniteDifferencesTwice) {
   expect_second_derivative([&](const at::Tensor& z) { return mmd_witness(z, x, y); }, draw(rng, 2));
 }
 
-// MMD^2 with all pairs is the witness's mean on real less its mean on generated samples.
 TEST(Mmd, RefusesABatchOfOne) {
   const at::Tensor one = at::zeros({1, 3});
   EXPECT_NE(refusal([&] { mmd_shares(one, one); }).find("train.batch"), std::string::npos);
 }
 
+// MMD^2 with all pairs is the witness's mean on real less its mean on generated samples.
 TEST(Mmd, IsTheDifferenceOfItsWitness) {
   Rng rng(4);
   const at::Tensor x = draw(rng, 5), y = draw(rng, 5, 1);
