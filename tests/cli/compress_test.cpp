@@ -119,6 +119,10 @@ TEST_F(Compress, LossyFilesGiveBetterPicturesFromMoreBytesAndMistakesAreOneLine)
   EXPECT_THAT(refused("not a stream"), HasSubstr("not a file of compressed images"));
   EXPECT_FALSE(std::filesystem::exists(folder_.file("none")));
   EXPECT_THAT(run({"compress", model_, images, "--bytes", "20"}, 2), HasSubstr("--bytes requires --lossy"));
+  Program kept({"compress", model_, images, "--lossy", "--passes", "1", "--out", folder_.file("b.obv")},
+               folder_.file("log"));
+  EXPECT_EQ(kept.wait(), 0);
+  EXPECT_THAT(kept.err(), HasSubstr("--refit"));
   const std::string newer = folder_.file("newer.obv");
   run({"compress", model_, images, "--lossy", "--refit", "--code-step", "0.5", "--out", newer});
   run({"decompress", model_, newer, "--out", folder_.file("new")});

@@ -1,14 +1,17 @@
 // Every command that takes a model takes any kind of it.
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "../program.h"
 #include "../temporary_folder.h"
+#include "obverse/games/recipe.h"
 
 namespace obverse {
 namespace {
@@ -96,6 +99,30 @@ TEST(Inference, LikelihoodsAreOfModelsThatHaveThem) {
   Program sets({"eval", "--real", "ring", "--fake", "grid", "--metrics", "inference"}, folder.file("log"));
   EXPECT_EQ(sets.wait(), 2);
   EXPECT_THAT(sets.err(), HasSubstr("looks at a model"));
+}
+
+// log of the mean of p(x given z) over the prior, by a sum over 20,000 quantiles of the only number of the code.
+TEST(Inference, LikelihoodsAreUnderTheModelsOwnPrior) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("r.toml")) << "name = 'm'\n[data]\nsource = 'ring'\n[game]\nkind = 'gan'\nz_dim = 1\n"
+                                          "prior = 'uniform'\n[generator]\nkind = 'mlp'\nwidths = [8]\n"
+                                          "[discriminator]\nkind = 'mlp'\n[train]\nkimg = 1\nmonitors = false\n";
+  Program train({"train", folder.file("r.toml"), "--out", folder.file("runs"), "--quiet"}, folder.file("log"));
+  ASSERT_EQ(train.wait(), 0) << train.err();
+  const std::string run = folder.file("runs/00000-m");
+  Program ais(
+      {"likelihood", run, "--sigma", "0.3", "--samples", "5", "--distributions", "150", "--simulated", "2", "--json"},
+      folder.file("log"));
+  ASSERT_EQ(ais.wait(), 0) << ais.err();
+  const LoadedModel loaded = load_model(run);
+  Rng rng(0, "likelihood samples");
+  const at::Tensor x = load_dataset(loaded.recipe.data, "test").draw(5, rng).x;
+  const at::Tensor z = ((at::arange(20000) + 0.5) / 10000 - 1).view({-1, 1});
+  const at::Tensor squares = at::cdist(x, loaded.model->decode(z, {})).square().to(at::kDouble);
+  const double wanted =
+      at::logsumexp(-squares / (2 * 0.09), {1}).mean().item<double>() - std::log(20000 * 2 * M_PI * 0.09);
+  const auto lines = nlohmann::json::parse(ais.out());
+  EXPECT_NEAR(lines.at(0).at("results").at("ais5_16x150_gaussian_log_likelihood").get<double>(), wanted, 0.1);
 }
 
 }  // namespace

@@ -74,6 +74,20 @@ TEST_F(InvertTargets, NameEveryBadFileALineEach) {
   EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1);
 }
 
+TEST(DataNamed, IsTheModelsOwnOrTheOtherWithoutItsChoices) {
+  DataOptions own;
+  own.source = "mnist";
+  own.path = "somewhere";
+  own.classes = {3};
+  own.size = 32;
+  for (const char* name : {"", "mnist"}) EXPECT_EQ(data_named(name, own).path, "somewhere");
+  const DataOptions other = data_named("fashion-mnist", own);
+  EXPECT_EQ(other.source, "fashion-mnist");
+  EXPECT_EQ(other.path, DataOptions().path);
+  EXPECT_EQ(other.classes, DataOptions().classes);
+  EXPECT_EQ(other.size, 32);
+}
+
 TEST_F(InvertTargets, ArePicturesOnlyForModelsOfImages) {
   Domain points;
   points.kind = Domain::Kind::points;

@@ -46,6 +46,14 @@ struct Rounds {
   }
 };
 
+TEST(Gan, PenaltiesAtSamplesOfTheGeneratorCutItsGraphOff) {
+  const auto intertwined = [](const std::string& penalty) { return build_game(toy(penalty), kPlane)->intertwined(); };
+  EXPECT_TRUE(intertwined(""));
+  EXPECT_TRUE(intertwined("r1 = { weight = 1.0 }"));
+  EXPECT_FALSE(intertwined("r2 = { weight = 1.0 }"));
+  EXPECT_FALSE(intertwined("wgan-gp = { weight = 1.0 }"));
+}
+
 TEST(Gan, EveryLossWithEveryPenaltyGivesFiniteGradientsToItsOwnPlayerOnly) {
   for (const AdversarialLoss& loss : adversarial_table())
     for (const Penalty& penalty : penalty_table()) {

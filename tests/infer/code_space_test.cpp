@@ -5,7 +5,9 @@
 
 #include "models_for_tests.h"
 #include "obverse/core/error.h"
+#include "obverse/infer/invert.h"
 #include "obverse/infer/latent_file.h"
+#include "obverse/infer/optimise.h"
 #include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
@@ -61,6 +63,31 @@ TEST(CodeSpace, OwnCodesAreDrawnInZAndMapped) {
     const auto model = in_space(std::make_unique<StyledModel>(), space);
     Rng rng(4);
     EXPECT_TRUE(at::allclose(model->decode(draw_codes(*model, 6, {}, rng), {}), wanted, 1e-4, 1e-3)) << space;
+  }
+}
+
+/// w = e^z: far from the normal numbers that its standardised codes would be drawn as.
+class FoldedModel : public StyledModel {
+ public:
+  at::Tensor map(const at::Tensor& z, const at::Tensor&) override { return at::exp(z); }
+};
+
+TEST(CodeSpace, ReachAndStartsAreOfSamplesThatTheMappingMakes) {
+  FoldedModel plain;
+  OptimiseOptions options;
+  options.restarts = 4;
+  const at::Tensor x = plain.decode(at::ones({2, 5}), {});
+  const auto both = [&](LatentModel& model) {
+    Rng rng(4);
+    const double far = reach(model, rng, 200);
+    return std::pair(far, model.decode(draw_starts(model, x, {}, options, rng).code, {}));
+  };
+  const auto [far, wanted] = both(plain);
+  for (const char* space : {"w", "w+"}) {
+    const auto model = in_space(std::make_unique<FoldedModel>(), space);
+    const auto [found, starts] = both(*model);
+    EXPECT_NEAR(found, far, 1e-3 * far) << space;
+    EXPECT_TRUE(at::allclose(starts, wanted, 1e-3, 1e-2)) << space;
   }
 }
 
