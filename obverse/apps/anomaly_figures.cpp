@@ -1,7 +1,6 @@
 #include "obverse/apps/anomaly_figures.h"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -22,14 +21,16 @@ void write_rows(const std::string& path, const at::Tensor& x, const at::Tensor& 
   write_png(path, tile_images(at::cat(lines), rows.size(0)));
 }
 
+// In folders like those of the pictures, whose names they keep.
 void write_maps(const std::string& folder, const ScoredData& data, const at::Tensor& heat, const at::Tensor& rows) {
-  std::filesystem::create_directories(folder);
   const auto* r = rows.data_ptr<int64_t>();
   for (int64_t i = 0; i < rows.size(0); ++i) {
-    std::string name =
-        std::filesystem::path(data.names[static_cast<size_t>(r[i])]).replace_extension().generic_string();
-    std::replace(name.begin(), name.end(), '/', '-');
-    write_png(fmt::format("{}/{}.png", folder, name), heat[i]);
+    std::filesystem::path path = folder;
+    for (const auto& part : std::filesystem::path(data.names[static_cast<size_t>(r[i])]).relative_path())
+      if (part != "..") path /= part;
+    if (path.extension() != ".png") path += ".png";
+    std::filesystem::create_directories(path.parent_path());
+    write_png(path.string(), heat[i]);
   }
 }
 
