@@ -6,7 +6,6 @@ usage: bench/scaling.py [--rounds 24]   writes docs/results/scaling.json and doc
 """
 import argparse
 import json
-import math
 import os
 import shutil
 import sys
@@ -15,6 +14,9 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 import compare  # noqa: E402
+
+sys.path.insert(0, f"{compare.ROOT}/docs")
+import plots  # noqa: E402
 
 ROOT = compare.ROOT
 RESULT, PICTURE = f"{ROOT}/docs/results/scaling.json", f"{ROOT}/docs/images/scaling.svg"
@@ -51,44 +53,18 @@ def measure(folder, rounds, batch, resolution, width):
 
 # ---- The picture -------------------------------------------------------------------------------------------------------
 
-def panel(study, points, key, unit, left, top):
-    """A log-log plot of `key` against the study's variable, with the line of cost in proportion to the work."""
-    width, height = 230, 170
-    xs, ys = [p["at"] for p in points], [p[key] for p in points]
-    low, high = math.floor(math.log10(min(ys)) * 2) / 2, math.ceil(math.log10(max(ys)) * 2) / 2
-
-    def place(x, y):
-        right = (math.log(x) - math.log(xs[0])) / (math.log(xs[-1]) - math.log(xs[0]))
-        up = (math.log10(y) - low) / max(high - low, 0.5)
-        return left + right * width, top + height * (1 - up)
-
-    parts = [f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="none" stroke="#bbb"/>',
-             f'<text x="{left + width / 2}" y="{top - 8}" text-anchor="middle">{unit} by {study}</text>']
-    for x in xs:
-        parts.append(f'<text x="{place(x, ys[0])[0]:.1f}" y="{top + height + 16}" text-anchor="middle">{x:g}</text>')
-    for tick in range(math.ceil(low), math.floor(high) + 1):
-        y = place(xs[0], 10 ** tick)[1]
-        parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{10.0 ** tick:g}</text>'
-                     f'<line x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}" stroke="#eee"/>')
-    if key == "seconds":  # through the largest point
-        ideal = [(p["at"], ys[-1] * p["work"] / points[-1]["work"]) for p in points]
-        drawn = [place(x, y) for x, y in ideal if y >= 10 ** low]
-        parts.append('<polyline fill="none" stroke="#999" stroke-dasharray="4 3" points="' +
-                     " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn) + '"/>')
-    line = [place(x, y) for x, y in zip(xs, ys)]
-    parts.append('<polyline fill="none" stroke="#1668b8" stroke-width="2" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in line) + '"/>')
-    parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#1668b8"/>' for x, y in line]
-    return parts
-
-
 def draw(results):
     parts = []
     for column, (study, points) in enumerate(results.items()):
+        last = points[-1]
         for row, (key, unit) in enumerate((("seconds", "seconds a round"), ("peak_mib", "peak MiB"))):
-            parts += panel(study, points, key, unit, 60 + 300 * column, 30 + 225 * row)
-    with open(PICTURE, "w") as f:
-        f.write('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 450" font-family="sans-serif" font-size="12">\n'
-                '<rect width="920" height="450" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
+            lines = [([(p["at"], p[key]) for p in points], plots.COLOURS[1], None, None)]
+            if key == "seconds":  # the cost in proportion to the work, through the largest point
+                ideal = [(p["at"], last[key] * p["work"] / last["work"]) for p in points]
+                ideal = [p for p in ideal if p[1] >= min(q[key] for q in points)]
+                lines += [([a, b], "#999", "4 3", None) for a, b in zip(ideal, ideal[1:])]
+            parts += [f'<g transform="translate(0,{310 * row})">', *plots.panel(350 * column, f"by {study}", study, unit, lines), "</g>"]
+    plots.save(PICTURE, 1050, 630, parts)
 
 
 def main():

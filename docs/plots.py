@@ -9,7 +9,10 @@ def ticks(low, high, log):
     if log:
         marks = [m * 10.0 ** e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for m in (1, 2, 5)]
         inside = [m for m in marks if low * 0.999 <= m <= high * 1.001]
-        return inside if len(inside) <= 7 else [m for m in inside if f"{m:e}"[0] == "1"]
+        if len(inside) > 7:
+            return [m for m in inside if f"{m:e}"[0] == "1"]
+        if len(inside) > 2:
+            return inside
     step = 10 ** math.floor(math.log10((high - low) / 3))
     step *= 5 if (high - low) / step > 15 else 2 if (high - low) / step > 6 else 1
     return [step * i for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
@@ -38,7 +41,7 @@ def panel(left, title, x_title, y_title, lines, log_x=True, log_y=True, size=(28
                      f'<text x="{sx(v):.1f}" y="{y0 + height + 15}" text-anchor="middle">{v:g}</text>')
     for v in y_ticks:
         parts.append(f'<line x1="{x0}" y1="{sy(v):.1f}" x2="{x0 + width}" y2="{sy(v):.1f}" stroke="#eee"/>'
-                     f'<text x="{x0 - 5}" y="{sy(v) + 4:.1f}" text-anchor="end">{v:.3g}</text>')
+                     f'<text x="{x0 - 5}" y="{sy(v) + 4:.1f}" text-anchor="end">{float(f"{v:.3g}"):g}</text>')
     parts.append(f'<rect x="{x0}" y="{y0}" width="{width}" height="{height}" fill="none" stroke="#999"/>')
     for points, colour, dash, label in lines:
         if len(points) > 1:

@@ -26,6 +26,10 @@ from scipy.fft import dctn, idctn
 from scipy.ndimage import gaussian_filter
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, f"{ROOT}/docs")
+sys.dont_write_bytecode = True
+import plots  # noqa: E402
+
 RESULT = f"{ROOT}/docs/results/compression.json"
 SIZES = [10, 15, 20, 30, 50, 75, 100, 150, 200]
 SHOWN, SHOWN_IMAGES = [10, 20, 50, 100, 200], 16
@@ -218,36 +222,20 @@ def show(curves):
 
 # Pictures
 
-COLOURS = ["#888888", "#bb8844", "#cc3333", "#3366cc", "#118833", "#77bb33"]
-
-
-def panel(curves, key, title, left):
-    values = [p[key] for points in curves.values() for p in points if 8 <= p["bytes"] <= 210]
-    low, high = min(values), max(values)
-    sx = lambda b: left + 50 + 280 * np.log(b / 8) / np.log(210 / 8)
-    bend = np.log if key == "feature_distance" else lambda v: v
-    sy = lambda v: 300 - 260 * (bend(v) - bend(low)) / (bend(high) - bend(low))
-    parts = [f'<text x="{left + 190}" y="24" text-anchor="middle" font-size="14">{title}</text>',
-             f'<rect x="{left + 50}" y="40" width="280" height="260" fill="none" stroke="#999"/>']
-    for b in (10, 20, 50, 100, 200):
-        parts.append(f'<text x="{sx(b):.1f}" y="316" text-anchor="middle">{b}</text><line x1="{sx(b):.1f}" y1="40" x2="{sx(b):.1f}" y2="300" stroke="#eee"/>')
-    for v in (np.geomspace if key == "feature_distance" else np.linspace)(low, high, 5):
-        parts.append(f'<text x="{left + 46}" y="{sy(v) + 4:.1f}" text-anchor="end">{v:.3g}</text>')
-    for (name, points), colour in zip(curves.items(), COLOURS):
-        line = " ".join(f'{sx(p["bytes"]):.1f},{sy(p[key]):.1f}' for p in sorted(points, key=lambda p: p["bytes"]) if 8 <= p["bytes"] <= 210)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{3 if name == "ours" else 1.6}"/>')
-    return parts
+COLOURS = [plots.COLOURS[i] for i in (5, 3, 0, 1, 2, 7)]
+PLOTTED = (8, 210)  # bytes
+PANELS = (("psnr", "PSNR", "dB", False), ("ssim", "SSIM", "", False), ("feature_distance", "feature distance", "", True))
 
 
 def draw():
     with open(RESULT) as f:
         curves = json.load(f)["lossy"]["curves"]
-    parts = panel(curves, "psnr", "PSNR, dB", 0) + panel(curves, "ssim", "SSIM", 350) + panel(curves, "feature_distance", "feature distance", 700)
-    for i, (name, colour) in enumerate(zip(curves, COLOURS)):
-        parts.append(f'<rect x="{50 + 160 * i}" y="334" width="14" height="4" fill="{colour}"/><text x="{70 + 160 * i}" y="340">{name}</text>')
-    with open(f"{ROOT}/docs/images/compression.svg", "w") as f:
-        f.write('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1050 350" font-family="sans-serif" font-size="11">\n'
-                '<rect width="1050" height="350" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
+    parts = plots.legend(50, 338, [(name, colour, None) for name, colour in zip(curves, COLOURS)], step=160)
+    for i, (key, title, unit, log) in enumerate(PANELS):
+        lines = [(sorted((p["bytes"], p[key]) for p in points if PLOTTED[0] <= p["bytes"] <= PLOTTED[1]), colour, None, None)
+                 for points, colour in zip(curves.values(), COLOURS)]
+        parts += plots.panel(350 * i, title, "bytes an image", unit, lines, log_y=log)
+    plots.save(f"{ROOT}/docs/images/compression.svg", 1050, 350, parts)
 
 
 def merge(found):
