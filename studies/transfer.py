@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Transfer against training from scratch: FID along the run with 100, 1,000 and all images of the new domain. Writes
-docs/results/transfer.json.
+docs/results/transfer.json and docs/images/transfer.svg.
 
 usage: OBVERSE_DATA=FOLDER studies/transfer.py [--pairs mnist-to-fashion-mnist] [--seeds 3] [--kimg 60] [--runs runs/transfer]
 
@@ -16,6 +16,10 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, f"{ROOT}/docs")
+sys.dont_write_bytecode = True
+import plots  # noqa: E402
+
 RESULT = f"{ROOT}/docs/results/transfer.json"
 RECIPE = """
 name = "{name}"
@@ -44,7 +48,7 @@ metrics = ["fid"]
 samples = 5000
 """
 SMALL = {"up": [128, 64], "down": [64, 128], "r1": 0.5}
-LARGE = {"up": [256, 128, 64, 32], "down": [32, 64, 128, 256], "r1": 5}
+LARGE = {"up": [128, 64, 32, 16], "down": [16, 32, 64, 128], "r1": 0.1}
 PAIRS = {"mnist-to-fashion-mnist": (SMALL, 'source = "mnist"', 'source = "fashion-mnist"'),
          "apple-to-google-emoji": (LARGE, 'source = "emoji-apple"', 'source = "emoji-google"')}
 COUNTS, MODES = (100, 1000, 0), ("scratch", "transfer", "freeze")
@@ -71,20 +75,43 @@ def curve(run):
     return [[line["kimg"], next(iter(line["results"].values()))] for line in lines]
 
 
+def draw(results):
+    """A row of panels a pair, one for each number of images: FID along the run, means over seeds."""
+    parts = []
+    for row, (pair, result) in enumerate(results.items()):
+        parts.append(f'<g transform="translate(0,{310 * row})">')
+        for column, count in enumerate(str(c or "all") for c in COUNTS):
+            lines = []
+            for mode, colour in zip(MODES, plots.COLOURS):
+                curves = [curve for key, curve in result["runs"].items() if key.startswith(f"{mode}-{count}-")]
+                if curves:
+                    points = [(at[0][0], sum(fid for _, fid in at) / len(at)) for at in zip(*curves)]
+                    lines.append((points, colour, None, None))
+            if lines:
+                title = f"{pair.replace('-', ' ')}: {count} images"
+                parts += plots.panel(350 * column, title, "thousand images shown", "FID" if column == 0 else "", lines, log_x=False)
+        parts.append("</g>")
+    names = ("from scratch", "transferred", "transferred, D's first layer frozen")
+    parts += plots.legend(56, 310 * len(results) + 16, [(n, c, None) for n, c in zip(names, plots.COLOURS)], 200)
+    plots.save(f"{ROOT}/docs/images/transfer.svg", 1050, 310 * len(results) + 30, parts)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=f"{ROOT}/build/release/obverse")
     parser.add_argument("--runs", default=f"{ROOT}/runs/transfer")
     parser.add_argument("--pairs", default=",".join(PAIRS))
     parser.add_argument("--counts", default=",".join(map(str, COUNTS)))
+    parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--kimg", type=float, default=60)
+    parser.add_argument("--draw", action="store_true", help="only draws what was measured before")
     a = parser.parse_args()
     results = {}
     if os.path.exists(RESULT):
         with open(RESULT) as f:
             results = json.load(f)
-    for pair in a.pairs.split(","):
+    for pair in [] if a.draw else a.pairs.split(","):
         networks, old, new = PAIRS[pair]
         source = f"{a.runs}/{pair}-source"
         found = glob.glob(f"{source}/0*/")
@@ -96,7 +123,7 @@ def main():
         rows = results.setdefault(pair, {"kimg": a.kimg, "runs": {}})["runs"]
         for seed in range(a.seeds):
             for count in map(int, a.counts.split(",")):
-                for mode in MODES:
+                for mode in a.modes.split(","):
                     key = f"{mode}-{count or 'all'}-{seed}"
                     if key in rows:
                         continue
@@ -110,6 +137,7 @@ def main():
                     with open(RESULT, "w") as f:
                         json.dump(results, f)
                         f.write("\n")
+    draw(results)
 
 
 if __name__ == "__main__":
