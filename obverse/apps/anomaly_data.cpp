@@ -42,8 +42,7 @@ int64_t class_index(const std::vector<std::string>& classes, const std::string& 
 
 // A path's samples; a table's columns become numbers as the model's did.
 Reading read_like(const DataOptions& options, const std::string& split, const LoadedModel& model) {
-  Reading reading = model.domain.columns.empty() || !is_csv(options.source) ? read_path(options, split)
-                                                                            : read_table(options, model.domain.columns);
+  Reading reading = read_path(options, split, model.domain.columns);
   if (!reading.problems.empty()) throw UserError(problem_lines(options.source, reading.problems));
   return reading;
 }
@@ -89,7 +88,8 @@ NormalData load_normal(const LoadedModel& model, const std::string& source) {
       !model.domain.columns.empty() && is_csv(options.source) && options.source != model.recipe.data.source;
   std::pair<Dataset, Dataset> data = other_table
                                          ? split_table(options, model)
-                                         : std::pair{load_dataset(options, "train"), load_dataset(options, "held-out")};
+                                         : std::pair{load_dataset_like(options, "train", model.domain.columns),
+                                                     load_dataset_like(options, "held-out", model.domain.columns)};
   check_domain(data.first, model);
   data = {normal_part(data.first, result.notices), normal_part(data.second, result.notices)};
   result.name = data.first.name;
@@ -119,7 +119,7 @@ ScoredData load_scored(const LoadedModel& model, const std::string& source,
     data = reading.data;
     scored.names = reading.names;
   } else {
-    data = load_dataset(options, "test");
+    data = load_dataset_like(options, "test", model.domain.columns);
   }
   check_domain(data, model);
   scored.name = data.name + (own ? " test" : "");

@@ -85,8 +85,10 @@ void run_check(const DataCommand& c) {
 }
 
 void run_prepare(const DataCommand& c) {
-  prepare_data(c.options, c.split, c.out);
+  const int64_t count = prepare_data(c.options, c.split, c.out);
   fmt::print("{}\n", c.out);
+  fmt::print(stderr, "{} images, {} of {}\n", count, c.split == "all" ? "all" : "the " + c.split + " split",
+             c.options.source);
 }
 
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& help, DataCommand& c) {
@@ -120,8 +122,8 @@ void setup_data(CLI::App& app) {
   check.callback(run(run_check));
   CLI::App& prepare = add_command(app, "prepare", "write a data set as a zip that StyleGAN's tools read too", *c);
   prepare.add_option("out", c->out, "the zip to write")->required()->type_name("OUT.zip");
-  prepare.add_option("--split", c->split, "train or test")
-      ->check(CLI::IsMember({"train", "test"}))
+  prepare.add_option("--split", c->split, "train, test (a tenth, where the source has none of its own) or all")
+      ->check(CLI::IsMember({"train", "test", "all"}))
       ->capture_default_str();
   prepare.callback(run(run_prepare));
 }

@@ -16,6 +16,7 @@
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/data/columns.h"
 #include "obverse/infer/code_space.h"
 #include "obverse/infer/invert.h"
 #include "obverse/infer/latent_file.h"
@@ -124,7 +125,7 @@ void run_find(EditCommand c) {
   LoadedModel loaded = open(c);
   LatentModel& model = *loaded.model;
   const DataOptions options = data_named(c.data, loaded.recipe.data);
-  const Dataset data = load_dataset(options, "train");
+  const Dataset data = load_dataset_like(options, "train", loaded.domain.columns);
   const auto judge = choose_features(c.features, options, data, log_line);
   Rng rng(static_cast<uint64_t>(c.seed), "directions");
   const Directions d = find(c, loaded, data, *judge, rng);

@@ -9,6 +9,7 @@
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/data/columns.h"
 #include "obverse/games/recipe.h"
 #include "obverse/infer/model_metrics.h"
 #include "obverse/metrics/evaluate.h"
@@ -56,7 +57,7 @@ void measure_statistics(const EvalCommand& c, const DataOptions& options, const 
                  c.json);
 }
 
-// The figures of each set of samples; the floors, which rest on the data alone, are those of the first.
+// The figures of each set of samples; the floors, which rest on the data alone, are those of the first set.
 std::vector<std::vector<Figure>> figures_of_sets(const EvalCommand& c, Evaluator& evaluator, const SampleSource& fake,
                                                  LatentModel* model) {
   std::vector<std::vector<Figure>> sets;
@@ -66,6 +67,11 @@ std::vector<std::vector<Figure>> figures_of_sets(const EvalCommand& c, Evaluator
     options.floors = false;
     ++options.seed;
   }
+  for (std::vector<Figure>& set : sets)
+    for (size_t i = 0; i < set.size(); ++i) {
+      const Figure& first = sets[0].at(i);
+      set[i].has_floor = first.has_floor, set[i].floor = first.floor, set[i].n_floor = first.n_floor;
+    }
   return sets;
 }
 
@@ -74,13 +80,15 @@ std::vector<std::vector<Figure>> figures_of_sets(const EvalCommand& c, Evaluator
 void measure(const EvalCommand& c, const DataOptions& options, const Domain& fake_domain, const SampleSource& fake,
              LoadedModel* loaded, MetricLine line, const std::string& run) {
   if (is_statistics(options.source)) return measure_statistics(c, options, fake_domain, fake, line);
-  const Dataset train = load_dataset(options, "train"), test = load_dataset(options, "test");
+  const Dataset train = load_dataset_like(options, "train", fake_domain.columns);
+  const Dataset test = load_dataset_like(options, "test", fake_domain.columns);
   check_alike(train, fake_domain, line.model);
   const auto network = choose_features(c.features, options, train, log_line);
   std::vector<std::vector<Figure>> sets = {{}};
   Evaluator evaluator(train, test, *network);
+  LatentModel* model = loaded ? loaded->model.get() : nullptr;
   if (!c.options.metrics.empty() || c.model_metrics.empty())
-    sets = figures_of_sets(c, evaluator, fake, loaded ? loaded->model.get() : nullptr);
+    sets = figures_of_sets(c, evaluator, model ? source_of(*model, train) : fake, model);
   for (const std::string& name : c.model_metrics) {
     const ModelComparison comparison{*loaded, train, test, *network, c.model_options};
     for (Figure& figure : find_row(model_metric_table(), "metric", name).measure(comparison))
@@ -103,16 +111,7 @@ void measure_model(const EvalCommand& c) {
   MetricLine line;
   line.model = model.name;
   line.model_hash = model.hash;
-  measure(c, options, model.domain(), fake, &loaded, line, run_folder_of(c.model));
-}
-
-// Every sample of a source, both of its splits.
-Dataset whole_dataset(const DataOptions& options) {
-  Dataset all = load_dataset(options, "train");
-  const Dataset test = load_dataset(options, "test");
-  all.samples = at::cat({all.samples, test.samples});
-  if (all.labels.defined()) all.labels = at::cat({all.labels, test.labels});
-  return all;
+  measure(c, options, loaded.domain, fake, &loaded, line, run_folder_of(c.model));
 }
 
 // What is allowed but hardly meant.
@@ -123,7 +122,7 @@ void warn_about(const EvalCommand& c, const DataOptions& real, const Dataset& fa
   };
   if (is_known(c.fake) && !is_known(c.real))
     log_line(fmt::format("--fake {} is a data set and --real {} is not: are they swapped?", c.fake, c.real));
-  if (!is_statistics(c.real) && whole_dataset(real).hash() == fake.hash())
+  if (!is_statistics(c.real) && load_dataset(real, "all").hash() == fake.hash())
     log_line("--real and --fake hold the same samples: distances are 0 by construction, and copies are all there is");
 }
 
@@ -133,7 +132,9 @@ void measure_sets(EvalCommand c) {
   real.path = c.path;
   other.source = c.fake;
   real.size = other.size = c.size;
-  const Dataset fake = whole_dataset(other);
+  const bool tables = is_csv(c.real) && is_csv(c.fake);
+  const Dataset fake =
+      load_dataset_like(other, "all", tables ? load_dataset(real, "train").domain.columns : std::vector<TableColumn>());
   warn_about(c, real, fake);
   if (c.options.samples * c.sets > fake.size())
     fail("--samples {}: {} holds {}: ask for at most {}", c.options.samples, c.fake, fake.size(), fake.size() / c.sets);

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "obverse/core/error.h"
+#include "obverse/data/columns.h"
 #include "obverse/infer/code_space.h"
 #include "obverse/io/image.h"
 #include "obverse/io/resize.h"
@@ -93,13 +94,14 @@ DataOptions data_named(const std::string& name, const DataOptions& own) {
   DataOptions options;
   options.source = name;
   options.size = own.size;
+  if (is_csv(name)) options.label = own.label;
   return options;
 }
 
 Targets load_targets(const std::string& name, int64_t count, const LoadedModel& model) {
   DataOptions options = data_named(name, model.recipe.data);
   options.limit = 0;
-  const Dataset data = load_dataset(options, "test");
+  const Dataset data = load_dataset_like(options, "test", model.domain.columns);
   if (data.domain.shape != model.domain.shape)
     fail("--data {}: {}, the model is of {}: use data of that kind", options.source, data.domain.text(),
          model.domain.text());

@@ -12,6 +12,7 @@
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/data/columns.h"
 #include "obverse/games/recipe.h"
 #include "obverse/models/prior.h"
 
@@ -86,7 +87,7 @@ void run_likelihood(const LikelihoodCommand& c) {
   if (c.observation == "bernoulli") observation.kind = Observation::Kind::bernoulli;
   const Scale scale = scale_of(model.domain(), observation.kind);
   const DataOptions options = data_named(c.data, loaded.recipe.data);
-  const Dataset data = load_dataset(options, c.split);
+  const Dataset data = load_dataset_like(options, c.split, loaded.domain.columns);
   if (data.domain.shape != model.domain().shape)
     fail("{} holds {}, {} makes {}: name data of that kind with --data", options.source, data.domain.text(), c.model,
          model.domain().text());
@@ -95,7 +96,8 @@ void run_likelihood(const LikelihoodCommand& c) {
   observation.sigma = c.sigma / scale.sigma;
   if (observation.kind == Observation::Kind::gaussian && c.sigma == 0)
     observation.sigma =
-        fit_sigma(decoder, latents, load_dataset(options, "train").draw(16, rng).x, scale.sigma, c.annealing);
+        fit_sigma(decoder, latents, load_dataset_like(options, "train", loaded.domain.columns).draw(16, rng).x,
+                  scale.sigma, c.annealing);
   const AnnealingResult found = Annealing(decoder, latents, observation, c.annealing, x).forward(x);
   const AnnealingGap gap = annealing_gap(decoder, latents, observation, c.annealing, c.simulated);
 

@@ -13,6 +13,7 @@
 #include "obverse/cli/commands.h"
 #include "obverse/cli/invert_targets.h"
 #include "obverse/core/error.h"
+#include "obverse/data/columns.h"
 #include "obverse/io/files.h"
 #include "obverse/io/image.h"
 
@@ -105,13 +106,16 @@ void print_results(const Json& s) {
 }
 
 void run_probe(const ProbeCommand& c) {
-  DataOptions options = data_named(c.data, load_model(c.models.front()).recipe.data);
+  const LoadedModel first = load_model(c.models.front());
+  DataOptions options = data_named(c.data, first.recipe.data);
   if (!c.data.empty() && !c.path.empty()) {
     options.path = c.path;
   }
   options.labels = true;
   options.limit = c.limit;
-  const Dataset train = load_dataset(options, "train"), test = load_dataset(options, "test");
+  const std::vector<TableColumn>& columns = first.domain.columns;
+  const Dataset train = load_dataset_like(options, "train", columns);
+  const Dataset test = load_dataset_like(options, "test", columns);
   if (!train.labels.defined() || !test.labels.defined())
     fail("{}: has no labels to read: probe on data that have", options.source);
   const std::vector<Representation> all = all_representations(c, train, test);

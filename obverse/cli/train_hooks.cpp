@@ -7,6 +7,7 @@
 
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/data/columns.h"
 #include "obverse/io/image.h"
 #include "obverse/metrics/evaluate.h"
 #include "obverse/metrics/neighbours.h"
@@ -33,9 +34,10 @@ struct Judge {
     const Log log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
     DataOptions all = recipe.data;
     all.limit = 0;
-    whole = recipe.data.limit > 0 ? load_dataset(all, "train") : *train;
+    const std::vector<TableColumn>& columns = train->domain.columns;
+    whole = recipe.data.limit > 0 ? load_dataset_like(all, "train", columns) : *train;
     network = choose_features(recipe.eval.features, all, whole, log);
-    test = load_dataset(all, "test");
+    test = load_dataset_like(all, "test", columns);
     evaluator = std::make_unique<Evaluator>(whole, test, *network);
     Rng rng(0, "monitor");
     monitored = features_of(*network, train->draw(std::min(kMonitored, train->size()), rng).x);
@@ -57,7 +59,7 @@ TrainHooks metric_hooks(const Recipe& recipe, std::shared_ptr<const Dataset> dat
     hooks.diversity = [judge](LatentModel& model) {
       judge->prepare();
       Rng rng(1, "monitor");
-      const Batch fake = sample(model, judge->monitored.size(0), rng);
+      const Batch fake = source_of(model, *judge->train)(judge->monitored.size(0), rng);
       const Diversity found = diversity(judge->monitored, features_of(*judge->network, fake.x));
       return DiversityFigures{found.coverage, found.duplicate_rate};
     };
@@ -69,8 +71,7 @@ TrainHooks metric_hooks(const Recipe& recipe, std::shared_ptr<const Dataset> dat
     options.samples = judge->recipe.eval.samples;
     std::vector<Figure> figures;
     try {
-      figures = judge->evaluator->evaluate(
-          options, [&](int64_t n, Rng& rng) { return sample(model, n, rng); }, &model);
+      figures = judge->evaluator->evaluate(options, source_of(model, judge->whole), &model);
     } catch (const UserError& e) {
       fmt::print(stderr, "warning: eval.metrics: {}; training goes on without its figures\n", e.what());
       return std::vector<std::pair<std::string, double>>();

@@ -22,6 +22,6 @@ struct DataReport {
 DataReport check_data(const DataOptions& options);
 
 /// Writes a source as a StyleGAN zip (PNG members and dataset.json). size 0: as it is.
-void prepare_data(const DataOptions& options, const std::string& split, const std::string& out);
+int64_t prepare_data(const DataOptions& options, const std::string& split, const std::string& out);
 
 }  // namespace obverse

@@ -23,12 +23,16 @@ TableText read_table_text(const std::string& path);
 
 /// A table as points. A cell is missing when it is empty, NA or ?. A column is of numbers when a value of it is a
 /// number and it is not in data.categorical; then every value there must be one. Numbers become (value - mean) / std,
-/// over all rows of the file; a missing one is 0. Categories become a number each. Columns where a value is missing
-/// have a further number that says so. Left out, with a notice: constant columns. Problems, by line: text among
-/// numbers, nan and infinities, columns of more than 100 categories. columns: empty, or what a model knows of its
-/// table: then columns are found by name, others are left out, a category that is not known is none of them, and there
-/// may be no labels.
+/// over all rows of the file (load_dataset: over the rows that are trained on); a missing one is 0. Categories become a
+/// number each. Columns where a value is missing have a further number that says so. Left out, with a notice: constant
+/// columns. Problems, by line: text among numbers, nan and infinities, columns of more than 100 categories. columns:
+/// empty, or what a model knows of its table: then columns are found by name, others are left out, a category that is
+/// not known is none of them, and there may be no labels.
 Reading read_table(const DataOptions& options, const std::vector<TableColumn>& columns = {});
+
+/// As load_dataset, a table's columns by what a model, or other data, know of theirs.
+Dataset load_dataset_like(const DataOptions& options, const std::string& split,
+                          const std::vector<TableColumn>& columns);
 
 /// A cell as it stands in a file: in quotes where it must be.
 std::string csv_cell(const std::string& text);

@@ -10,6 +10,7 @@
 
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
+#include "obverse/data/columns.h"
 #include "obverse/data/named.h"
 #include "obverse/data/sources.h"
 #include "obverse/io/files.h"
@@ -143,15 +144,34 @@ Dataset of_classes(const Dataset& data, const std::vector<int64_t>& classes) {
   return chosen;
 }
 
-Dataset load_dataset(const DataOptions& options, const std::string& split) {
+static void check_options(const DataOptions& options) {
+  if (is_csv(options.source)) return;
+  for (const auto& [key, set] : {std::pair{"label", !options.label.empty()},
+                                 {"categorical", !options.categorical.empty()},
+                                 {"drop", !options.drop.empty()}})
+    if (set) fail("data.{} is of tables: {} is no .csv: leave it out", key, options.source);
+}
+
+static Dataset load_split(const DataOptions& options, const std::string& split,
+                          const std::vector<TableColumn>& columns) {
+  if (split == "all") {
+    Dataset all = load_split(options, "train", columns);
+    const Dataset test = load_split(options, "test", columns);
+    all.split = split;
+    all.samples = at::cat({all.samples, test.samples});
+    if (all.labels.defined()) all.labels = at::cat({all.labels, test.labels});
+    return all;
+  }
   if (split != "train" && split != "test" && split != "held-out")
-    fail("unknown split '{}': use train, test or held-out", split);
+    fail("unknown split '{}': use train, test, held-out or all", split);
   if (options.source.empty()) fail("no data set was named: say which with --data");
   const std::string source_split = split == "test" ? "test" : "train";
   Dataset data = is_path(options.source)
-                     ? load_path(options, source_split)
+                     ? load_path(options, source_split, columns)
                      : find_row(dataset_table(), "data set", options.source).load(options, source_split);
   data.split = split;
+  if (options.size > 0 && data.domain.kind != Domain::Kind::image)
+    fail("data.size: {} holds {}, no images: leave it out", options.source, data.domain.text());
   if (!options.classes.empty()) data = of_classes(data, options.classes);
   if (!options.labels) data.labels = at::Tensor(), data.domain.classes.clear();
   const auto apart = static_cast<int64_t>(std::ceil(options.held_out * static_cast<double>(data.size())));
@@ -160,6 +180,41 @@ Dataset load_dataset(const DataOptions& options, const std::string& split) {
   if (split == "train" && apart > 0) keep_range(data, 0, data.size() - apart);
   if (options.limit > 0 && options.limit < data.size() && split == "train") keep_range(data, 0, options.limit);
   return data;
+}
+
+// What a table's columns are when the rows of `train` alone tell their scales.
+static std::vector<TableColumn> scaled_by(const Dataset& train) {
+  std::vector<TableColumn> columns = train.domain.columns;
+  int64_t at = 0;
+  for (TableColumn& column : columns) {
+    const int64_t width = column.width();
+    if (column.categories.empty()) {
+      at::Tensor value = train.samples.select(1, at).to(at::kDouble);
+      if (column.missing) value = value.masked_select(train.samples.select(1, at + width - 1) < 0.5);
+      if (value.size(0) > 0) {
+        const double std = value.std(/*unbiased=*/false).item<double>();
+        column.mean += column.std * value.mean().item<double>();
+        column.std *= std > 0 ? std : 1;
+      }
+    }
+    at += width;
+  }
+  return columns;
+}
+
+Dataset load_dataset(const DataOptions& options, const std::string& split) {
+  check_options(options);
+  if (!is_csv(options.source)) return load_split(options, split, {});
+  const Dataset train = load_split(options, "train", {});  // by the scales of all rows
+  Dataset data = load_split(options, split, scaled_by(train));
+  data.notices = train.notices;
+  return data;
+}
+
+Dataset load_dataset_like(const DataOptions& options, const std::string& split,
+                          const std::vector<TableColumn>& columns) {
+  if (columns.empty() || !is_csv(options.source)) return load_dataset(options, split);
+  return load_split(options, split, columns);
 }
 
 }  // namespace obverse

@@ -191,8 +191,11 @@ Tree open_zip(const std::string& path) {
 
 PictureList list_pictures(const Tree& tree, const std::string& split) {
   PictureList list;
-  std::string root = common_root(tree.names);
-  std::vector<std::string> names = tree.names;
+  std::vector<std::string> names;  // what else lies among them does not say where they begin
+  std::copy_if(tree.names.begin(), tree.names.end(), std::back_inserter(names),
+               [](const std::string& name) { return is_picture(name) || fs::path(name).filename() == kLabelFile; });
+  std::string root = common_root(names);
+  names = names_under(tree.names, root);
   if (list_unpaired(names, root, split, list)) return list;
   const auto train = names_under(names, root + "train/"), test = names_under(names, root + "test/");
   if (split == "train" && train.empty() &&

@@ -16,7 +16,7 @@ static std::string member_name(int64_t i) {
   return fmt::format("{}/img{}.png", digits.substr(0, 5), digits);
 }
 
-void prepare_data(const DataOptions& options, const std::string& split, const std::string& out) {
+int64_t prepare_data(const DataOptions& options, const std::string& split, const std::string& out) {
   const Dataset data = load_dataset(options, split);
   if (data.domain.kind != Domain::Kind::image) fail("{}: points cannot be written as pictures", options.source);
   std::vector<std::pair<std::string, std::string>> members(static_cast<size_t>(data.size()));
@@ -33,6 +33,7 @@ void prepare_data(const DataOptions& options, const std::string& split, const st
   }
   members.emplace_back("dataset.json", json.dump());
   write_zip(out, members);
+  return data.size();
 }
 
 }  // namespace obverse

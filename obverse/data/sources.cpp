@@ -64,12 +64,12 @@ Reading read_folder(const DataOptions& options, const std::string& split) {
 
 }  // namespace
 
-Reading read_path(const DataOptions& options, const std::string& split) {
+Reading read_path(const DataOptions& options, const std::string& split, const std::vector<TableColumn>& columns) {
   const std::string& path = options.source;
   if (!options.path.empty()) fail("data.path is for data sets known by name: '{}' is a path itself", path);
   if (!fs::exists(path)) fail("{}: no such file or folder", path);
   if (fs::is_directory(path)) return read_folder(options, split);
-  if (is_csv(path)) return read_table(options);
+  if (is_csv(path)) return read_table(options, columns);
   const std::string start = read_file_start(path, 8);
   if (begins(start, "\x93NUMPY") || ends(path, ".npz")) return read_arrays(options, split);
   if (begins(start, "PK")) return decode_pictures(open_zip(path), options, split);
@@ -88,8 +88,8 @@ std::string problem_lines(const std::string& where, const std::vector<std::strin
   return text;
 }
 
-Dataset load_path(const DataOptions& options, const std::string& split) {
-  Reading reading = read_path(options, split);
+Dataset load_path(const DataOptions& options, const std::string& split, const std::vector<TableColumn>& columns) {
+  Reading reading = read_path(options, split, columns);
   if (!reading.problems.empty()) throw UserError(problem_lines(options.source, reading.problems));
   Dataset& data = reading.data;
   at::Tensor order = Draws("split").permutation(data.size());

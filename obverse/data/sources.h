@@ -19,15 +19,16 @@ struct Reading {
 /// Whether data.source is a path: what the table does not know and what has a slash or a dot in it, or exists.
 bool is_path(const std::string& source);
 
-/// Reads a folder, a zip, an NPZ or an IDX file at options.source. Throws UserError when nothing can be read at all.
-Reading read_path(const DataOptions& options, const std::string& split);
+/// Reads a folder, a zip, an NPZ, a table or an IDX file at options.source; a table by `columns` where there are any,
+/// as read_table does. Throws UserError when nothing can be read at all.
+Reading read_path(const DataOptions& options, const std::string& split, const std::vector<TableColumn>& columns = {});
 
 /// One line about each problem, twenty at most, and how many more there are.
 std::string problem_lines(const std::string& where, const std::vector<std::string>& problems);
 
 /// The same, ready to train on: throws UserError listing the problems; shuffles once and for all, so that the first
 /// samples are of all classes, and keeps the last tenth apart where there is no test split.
-Dataset load_path(const DataOptions& options, const std::string& split);
+Dataset load_path(const DataOptions& options, const std::string& split, const std::vector<TableColumn>& columns = {});
 
 /// An image data set of samples uint8 [N, C, H, W] and labels int64 [N] (or undefined); resized when options.size asks.
 Dataset image_dataset(const std::string& name, at::Tensor samples, at::Tensor labels, std::vector<std::string> classes,

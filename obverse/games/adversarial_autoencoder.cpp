@@ -35,6 +35,8 @@ AdversarialAutoencoder::AdversarialAutoencoder(const AdversarialAutoencoderOptio
       networks_(build_autoencoder(options, domain, seed, options.stochastic)) {
   Rng rng(seed, "discriminator");
   discriminator_ = build(options.discriminator, shape_of_codes(networks_.shape), rng);
+  if (discriminator_->classifies())
+    fail("discriminator.conditioning = \"auxiliary\": this game has no term for D's classes: use projection or concat");
   players_ = {
       {"discriminator", {{"discriminator", discriminator_}}, options.discriminator_optimiser},
       {"generator", {{"generator", networks_.generator}, {"encoder", networks_.encoder}}, options.generator_optimiser}};

@@ -27,6 +27,7 @@ class AdversarialAutoencoder : public Game {
   std::vector<Phase> phases() override;
   Terms loss(const Phase& phase, Round& round) override;
   std::unique_ptr<LatentModel> model() override { return std::make_unique<NetworkModel>(networks_); }
+  bool intertwined() const override { return !options_.penalties.needs_fake({"discriminator"}); }
   std::vector<std::string> averaged() override { return {"generator", "encoder"}; }
 
  private:

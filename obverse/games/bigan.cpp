@@ -76,7 +76,8 @@ TwoWayOptions::TwoWayOptions() {
 
 std::vector<Phase> Bigan::phases() {
   std::vector<Phase> result = {{"discriminator", "main", 1, options_.critic_steps}};
-  if (penalised_apart()) result.push_back({"discriminator", "penalty", options_.penalty_interval});
+  if (penalised_apart())
+    result.push_back({"discriminator", "penalty", options_.penalty_interval, options_.critic_steps});
   result.push_back({"generator", "main"});
   return result;
 }
@@ -148,7 +149,7 @@ bool Bigan::never_penalised() const { return off(options_.r1) && off(options_.r2
 
 bool Bigan::penalised_apart() const { return options_.penalty_interval > 1 && !never_penalised(); }
 
-bool Bigan::intertwined() const { return penalised_apart() || never_penalised(); }
+bool Bigan::intertwined() const { return (penalised_apart() || never_penalised()) && off(options_.cycle_feature); }
 
 // D minimises loss(D(x, E(x)), D(G(z), z)) + r1 / 2 ||grad D(x, E(x))||^2 + r2 / 2 ||grad D(G(z), z)||^2.
 Terms Bigan::discriminator_loss(Round& round) {

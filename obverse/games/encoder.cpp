@@ -6,6 +6,7 @@
 #include "obverse/core/error.h"
 #include "obverse/games/player_table.h"
 #include "obverse/games/recipe.h"
+#include "obverse/games/vae.h"
 #include "obverse/losses/reconstruction.h"
 
 namespace obverse {
@@ -51,6 +52,10 @@ void EncoderGameOptions::complete() {
   if (!source)
     fail("game.model: {} is of kind {}, which has no generator to learn an encoder for", model,
          loaded.recipe.game.kind);
+  const auto* vae = dynamic_cast<const VaeOptions*>(source);
+  if (vae && vae->outputs() > 1)
+    fail("game.model: {} gives mixtures ({}), no images: use a model whose generator makes images", model,
+         vae->likelihood);
   const GeneratorParts parts = source->generator_parts();
   z_dim = parts.z_dim;
   prior = parts.prior;

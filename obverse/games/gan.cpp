@@ -97,18 +97,17 @@ Gan::Gan(const GanOptions& options, const Domain& domain, uint64_t seed)
 
 std::vector<Phase> Gan::phases() {
   std::vector<Phase> result = {{"discriminator", "main", 1, options_.critic_steps}};
-  for (const Phase& phase : options_.penalties.phases()) result.push_back(phase);
+  for (Phase phase : options_.penalties.phases()) {
+    phase.repeats = options_.critic_steps;  // as often as D's other steps
+    result.push_back(phase);
+  }
   result.push_back({"generator", "main"});
   if (options_.path_length.weight > 0) result.push_back({"generator", "path_length", options_.path_length.interval});
   return result;
 }
 
-bool Gan::intertwined() const {
-  for (const char* name : {"r2", "wgan-gp"}) {  // taken at generated samples, or at points between them and real ones
-    const PenaltyOptions& penalty = options_.penalties.of(name);
-    if (penalty.interval == 1 && !(penalty.weight == Schedule(0.0))) return false;
-  }
-  return true;
+bool Gan::intertwined() const {  // else generated samples are points that a penalty is taken at, or copied
+  return !options_.penalties.needs_fake({"discriminator"}) && options_.consistency_fake == 0;
 }
 
 NamedTensors Gan::state() {

@@ -43,13 +43,14 @@ double Penalties::strength(size_t i, double progress) const {
 }
 
 bool Penalties::in(size_t i, const Phase& phase) const {
+  if (each_[i].weight == Schedule(0.0)) return false;
   return phase.name == (each_[i].interval > 1 ? penalty_table()[i].name : "main");
 }
 
 std::vector<Phase> Penalties::phases() const {
   std::vector<Phase> result;
   for (size_t i = 0; i < each_.size(); ++i)
-    if (each_[i].interval > 1) result.push_back({"discriminator", penalty_table()[i].name, each_[i].interval});
+    if (const Phase own{"discriminator", penalty_table()[i].name, each_[i].interval}; in(i, own)) result.push_back(own);
   return result;
 }
 
@@ -73,8 +74,7 @@ void Penalties::add(Terms& terms, const Phase& phase, Round& round, const at::Te
 std::vector<std::pair<std::string, std::string>> Penalties::formulas(const Phase& phase) const {
   std::vector<std::pair<std::string, std::string>> lines;
   for (size_t i = 0; i < each_.size(); ++i)
-    if (in(i, phase) && !(each_[i].weight == Schedule(0.0)))
-      lines.emplace_back(penalty_table()[i].name, formula(penalty_table()[i], each_[i]));
+    if (in(i, phase)) lines.emplace_back(penalty_table()[i].name, formula(penalty_table()[i], each_[i]));
   return lines;
 }
 

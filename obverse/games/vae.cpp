@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
@@ -69,7 +70,11 @@ at::Tensor VaeModel::log_prob(const at::Tensor& x, const at::Tensor& y, int64_t 
     std::vector<at::Tensor> weights;
     for (int64_t done = 0; done < samples; done += slice)
       weights.push_back(log_weights(decoder_, q, shown, y, std::min(slice, samples - done), rng));
-    return log_mean_exp(at::cat(weights));
+    // A Gaussian's density times the distance of two levels, so that figures compare with those of probabilities.
+    const bool continuous = decoder_.row->name == "gaussian" && domain().kind == Domain::Kind::image;
+    const auto numbers = static_cast<double>(x[0].numel());
+    const double width = continuous ? numbers * std::log(2.0 / static_cast<double>(decoder_.levels - 1)) : 0;
+    return log_mean_exp(at::cat(weights)) + width;
   });
 }
 

@@ -32,6 +32,7 @@ class VaeGan : public Game {
   std::vector<Phase> phases() override;
   Terms loss(const Phase& phase, Round& round) override;
   std::unique_ptr<LatentModel> model() override { return std::make_unique<NetworkModel>(networks_); }
+  bool intertwined() const override { return false; }  // features of x are constants for G and E
   std::vector<std::string> averaged() override { return {"generator", "encoder"}; }
 
  private:

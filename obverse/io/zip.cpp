@@ -2,6 +2,8 @@
 
 #include <zip.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 
@@ -71,7 +73,8 @@ ZipReader::~ZipReader() {
 std::string ZipReader::read(const std::string& name) const {
   zip_stat_t info;
   if (zip_stat(handle(archive_), name.c_str(), 0, &info) != 0) fail("{}: no member '{}'", path_, name);
-  if (info.size > kMaxMember || info.size / kMaxRatio > info.comp_size)
+  if (info.size > kMaxMember ||
+      info.size / kMaxRatio > std::min<uint64_t>(info.comp_size, std::filesystem::file_size(path_)))
     fail("{}: member '{}' claims to inflate to {} bytes: refused", path_, name, info.size);
   const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> file(zip_fopen(handle(archive_), name.c_str(), 0),
                                                                zip_fclose);

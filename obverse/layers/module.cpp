@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace obverse {
 
@@ -54,14 +55,12 @@ void Module::set_requires_grad(bool on) {
 
 int64_t Module::hold_layers(int64_t n) {
   int64_t seen = 0;
-  each([&](Module& m) {
-    for (const auto& [name, slot] : m.parameters_)
-      if (slot->dim() > 1) {
-        ++seen;
-        break;
-      }
+  const std::function<void(Module&)> visit = [&](Module& m) {
+    for (const auto& [name, module] : m.children_) visit(*module);
+    seen += std::any_of(m.parameters_.begin(), m.parameters_.end(), [](const auto& p) { return p.second->dim() > 1; });
     m.held_ = seen >= 1 && seen <= n;
-  });
+  };
+  visit(*this);
   set_requires_grad(true);
   return std::min(seen, n);
 }

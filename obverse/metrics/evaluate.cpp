@@ -137,6 +137,16 @@ at::Tensor Reference::draw(int64_t n, uint64_t seed) {
   return features().index_select(0, rng.permutation(train_.size()).slice(0, 0, n));
 }
 
+SampleSource source_of(LatentModel& model, const Dataset& data) {
+  if (!data.labels.defined() || static_cast<int64_t>(data.domain.classes.size()) != model.classes())
+    return [&model](int64_t n, Rng& rng) { return sample(model, n, rng); };
+  return [&model, labels = data.labels](int64_t n, Rng& rng) {
+    const at::Tensor z = model.spaces().at(0).draw(n, rng);
+    const at::Tensor y = labels.index_select(0, rng.integers(labels.size(0), {n}));
+    return Batch{decode_all(model, z, y), y};
+  };
+}
+
 Evaluator::Evaluator(const Dataset& train, const Dataset& test, FeatureNetwork& network)
     : reference_(train, test, network) {
   if (train.domain.shape != test.domain.shape)
@@ -174,8 +184,12 @@ std::vector<Figure> Evaluator::evaluate(const EvaluateOptions& options, const Sa
     const Measured measured = row->measure({reference_, features, labels, model, options.seed, true});
     const double seconds = sampling + seconds_since(begin);
     const int64_t least = least_samples(*row, features.size(1), options.allow_few);
-    const bool has_floor = options.floors && row->floor && n_floor >= least;
-    const std::vector<Value>* floors = has_floor ? &floor(*row, n_floor, options.seed) : nullptr;
+    const std::vector<Value>* floors = nullptr;
+    if (options.floors && row->floor && n_floor >= least) try {
+        floors = &floor(*row, n_floor, options.seed);
+      } catch (const UserError&) {  // too few test samples, of a class say, for what the generated ones suffice for
+      }
+    const bool has_floor = floors != nullptr;
     for (size_t i = 0; i < measured.values.size(); ++i) {
       Figure f = make_figure(*row, measured.values[i], measured, n, reference_.network());
       f.seed = options.seed;

@@ -40,6 +40,10 @@ struct EvaluateOptions {
 /// n more generated samples: x [n, ...], y where they have labels. Called several times, for slices.
 using SampleSource = std::function<Batch(int64_t n, Rng& rng)>;
 
+/// A model's. Labels, where it needs them, are drawn from those of `data`, so that classes are as frequent as there;
+/// evenly where the data have no such labels.
+SampleSource source_of(LatentModel& model, const Dataset& data);
+
 /// The real side of a comparison. Features are made once, when first asked for, and kept: N x F float32.
 class Reference {
  public:

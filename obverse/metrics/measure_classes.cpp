@@ -5,6 +5,7 @@
 
 #include "obverse/core/error.h"
 #include "obverse/metrics/classes.h"
+#include "obverse/metrics/jackknife.h"
 #include "obverse/metrics/measure.h"
 #include "obverse/metrics/modes.h"
 #include "obverse/metrics/neighbours.h"
@@ -39,19 +40,23 @@ Measured measure_is(const Comparison& c) {
   if (c.real.network().judged() > 1)
     fail("is: these features judge each channel by itself: the score is of whole images");
   const InceptionScore score = inception_score(c.real.network().logits(c.fake).squeeze(1));
-  return {{normal("is", score.value, score.standard_error, "normal, from the spread of ten parts", true)}, 0};
+  const double error = score.standard_error * Jackknife::kStudent / kNormal;
+  return {{normal("is", score.value, error, "Student's, from the spread of ten parts", true)}, 0};
 }
 
 Measured measure_classes(const Comparison& c) {
   FeatureNetwork& network = c.real.network();
   const ClassShares found = class_shares(network.logits(c.fake).flatten(0, 1));
-  const int64_t n = c.fake.size(0) * network.judged();
-  Value smallest = share("smallest class", found.shares.min().item<double>(), n);
+  const int64_t n = c.fake.size(0) * network.judged(), classes = found.shares.size(0);
+  const Dataset& train = c.real.train();
+  at::Tensor wanted = found.shares;  // of a choice of classes, those that were chosen
+  if (train.labels.defined() && static_cast<int64_t>(train.domain.classes.size()) == classes)
+    wanted = wanted.masked_select(train.labels.bincount({}, classes) > 0);
+  Value smallest = share("smallest class", wanted.min().item<double>(), n);
   Value largest = share("largest class", found.shares.max().item<double>(), n);
   largest.higher_is_better = false;
-  const int64_t classes = found.shares.size(0);
   for (int64_t k = 0; k < std::min<int64_t>(classes, 100); ++k)
-    smallest.details.emplace_back(class_name(c.real.train(), k, classes), found.shares[k].item<double>());
+    smallest.details.emplace_back(class_name(train, k, classes), found.shares[k].item<double>());
   return {{share("confident", found.confident, n), smallest, largest}, 0};
 }
 
@@ -76,7 +81,10 @@ Measured measure_intra(const Comparison& c) {
     fail("intra: needs labels of real and of generated samples: use a conditional model and data with labels");
   const auto classes = static_cast<int64_t>(train.domain.classes.size());
   Value fid = plain("intra fid", 0, false), coverage = plain("intra coverage", 0, true);
+  const at::Tensor counts = train.labels.bincount({}, classes);
+  const auto present = (counts > 0).sum().item<double>();
   for (int64_t k = 0; k < classes; ++k) {
+    if (counts[k].item<int64_t>() == 0) continue;  // data.classes left it out
     const std::string name = class_name(train, k, classes);
     const at::Tensor real = rows_of_class(c.real.features(), train.labels, k),
                      fake = rows_of_class(c.fake, c.fake_labels, k);
@@ -89,8 +97,8 @@ Measured measure_intra(const Comparison& c) {
     b.add(fake);
     fid.details.emplace_back(name, frechet_distance(a, b));
     coverage.details.emplace_back(name, density_coverage(real.slice(0, 0, n), fake).coverage);
-    fid.value += fid.details.back().second / static_cast<double>(classes);
-    coverage.value += coverage.details.back().second / static_cast<double>(classes);
+    fid.value += fid.details.back().second / present;
+    coverage.value += coverage.details.back().second / present;
   }
   return {{fid, coverage}, train.size()};
 }

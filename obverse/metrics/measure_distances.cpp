@@ -61,7 +61,8 @@ Measured measure_fid_infinity(const Comparison& c) {
   const FrechetLimit limit = frechet_limit(c.real.moments(), c.real.factor(), c.fake, c.interval, rng);
   Value value = plain("fid infinity", limit.value, false);
   if (c.interval) {
-    value = normal("fid infinity", limit.value, limit.standard_error, kJackknife, false);
+    const double error = limit.standard_error * Jackknife::kStudent / kNormal;  // from ten values
+    value = normal("fid infinity", limit.value, error, kJackknife, false);
   }
   return {{value}, c.real.moments().count()};
 }

@@ -43,9 +43,9 @@ Measured measure_dc(const Comparison& c) {
 Measured measure_copies(const Comparison& c) {
   const Memorisation m = memorisation(c.real.features(), c.fake);
   Value copies = share("copies of training samples", m.copies, c.fake.size(0));
-  Value duplicates = share("duplicates", m.duplicates, c.fake.size(0));
-  copies.higher_is_better = duplicates.higher_is_better = false;
-  return {{share("authenticity", m.authenticity, c.fake.size(0)), copies, duplicates,
+  copies.higher_is_better = false;
+  return {{share("authenticity", m.authenticity, c.fake.size(0)), copies,
+           plain("duplicates", m.duplicates, false),  // they come in pairs at least: no share's interval
            plain("nearest distance ratio", m.nearest_ratio, true)},
           c.real.train().size()};
 }

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Card {
-  std::string name;
+  std::string name, text;  // text: as its file has it
   std::string resize = "none";
   std::string input = "float", output = "features";
   int64_t size = 0;      // images are resized to so many pixels a side; 0: as they are
@@ -39,6 +39,7 @@ Card read_card(const std::string& path, const std::string& stem) {
   const std::vector<std::string> known = {"name", "input", "channels", "size", "resize", "output", "arguments"};
   try {
     const auto json = nlohmann::json::parse(read_file(path, 1 << 16));
+    card.text = json.dump();
     for (const auto& [key, value] : json.items())
       if (std::find(known.begin(), known.end(), key) == known.end())
         fail("{}: {}", path, unknown_name("key", key, known));
@@ -79,7 +80,7 @@ class TorchScript : public FeatureNetwork {
     name = card_.name;
     inception = card_.name == "inception";
     resize = card_.size > 0 ? fmt::format("{} to {}", card_.resize, card_.size) : card_.resize;
-    hash = sha256(read_file(path));
+    hash = sha256(read_file(path) + card_.text);
   }
 
   at::Tensor features(const at::Tensor& x) override {

@@ -79,7 +79,7 @@ Flowed Actnorm::forward(const at::Tensor& x) {
     without_grad([&] {
       const at::Tensor rows = x.transpose(0, 1).flatten(1);  // [C, N ...]
       shift_.copy_(-rows.mean(1));
-      log_scale_.copy_(-(rows.std(1) + 1e-6).log());
+      if (rows.size(1) > 1) log_scale_.copy_(-(rows.std(1) + 1e-6).log());
       initialised_.fill_(1);
       return 0;
     });

@@ -169,10 +169,11 @@ class ProgressiveDiscriminator : public Discriminator, public Growing {
         level_(static_cast<int64_t>(o.channels.size())) {
     const auto [height, width] = base_size(o.channels.size(), shape);
     const int64_t last = o.channels.back();
-    in_ = child("in", one_by_one(shape.domain.shape[0], last, kGain, kSlope, rng));
+    in_ = one_by_one(shape.domain.shape[0], last, kGain, kSlope, rng);
     for (size_t i = 0; i + 1 < o.channels.size(); ++i)
       stages_.push_back(child("stage" + std::to_string(i), std::make_shared<DownStage>(o.channels[i], o.channels[i + 1],
                                                                                        shape.domain.shape[0], rng)));
+    child("in", in_);                              // the coarsest of the layers that see the image
     std::reverse(stages_.begin(), stages_.end());  // stages_[k]: from level k + 1 to level k
     conv_ = child("conv", conv(last + (group_ > 0 ? 1 : 0), last, rng));
     dense_ = child("dense", std::make_shared<EqualisedLinear>(last * height * width, last, rng, kGain));

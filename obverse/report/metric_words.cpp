@@ -54,6 +54,9 @@ const std::vector<MetricWord>& metric_words() {
       {"largest_class", "Largest class", Better::lower,
        "The share of samples that a classifier sees as the commonest class; one over the number of classes when all "
        "are equally frequent."},
+      {"code_mmd", "Codes against the prior", Better::lower,
+       "How far codes of test samples are from codes of the prior, by the polynomial kernel of the kernel distance: "
+       "about zero when both are alike."},
       {"mmd", "Kernel distance, RBF", Better::lower,
        "As the kernel distance, with bell-shaped kernels of five widths, which see local differences better."},
       {"swd", "Sliced Wasserstein distance", Better::lower,

@@ -11,9 +11,11 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <sstream>
 #include <utility>
 
 #include "obverse/core/error.h"
+#include "obverse/io/files.h"
 
 namespace obverse {
 
@@ -100,15 +102,30 @@ std::map<std::string, uint64_t> RunFolder::sizes() const {
   return result;
 }
 
+// A file of figures without the training's own lines from byte `size` on; those that `obverse eval` added stay.
+static void cut_metrics(const std::string& path, uint64_t size) {
+  const std::string text = read_file(path);
+  std::string kept = text.substr(0, size);
+  std::istringstream rest(text.substr(kept.size()));
+  for (std::string line; std::getline(rest, line);)
+    if (line.find("\"kimg\":") == std::string::npos) kept += line + "\n";
+  if (kept != text) write_file(path, kept);
+}
+
 void RunFolder::cut(const std::map<std::string, uint64_t>& sizes) const {
+  std::vector<std::pair<std::string, uint64_t>> metrics;
   for (const auto& entry : fs::directory_iterator(path_)) {
     if (!entry.is_regular_file() || !grows(entry.path())) continue;
-    const auto it = sizes.find(entry.path().filename().string());
-    if (it == sizes.end())
+    const std::string name = entry.path().filename().string();
+    const auto it = sizes.find(name);
+    if (name.rfind("metric-", 0) == 0)
+      metrics.emplace_back(entry.path().string(), it == sizes.end() ? 0 : it->second);
+    else if (it == sizes.end())
       fs::remove(entry.path());
     else if (entry.file_size() > it->second)
       fs::resize_file(entry.path(), it->second);
   }
+  for (const auto& [path, size] : metrics) cut_metrics(path, size);
 }
 
 }  // namespace obverse

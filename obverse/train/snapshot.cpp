@@ -10,7 +10,7 @@
 namespace obverse {
 namespace {
 
-constexpr int64_t kPoints = 4096;
+constexpr int64_t kPoints = 4096, kInterpolated = 8;
 
 at::Tensor picture(const Domain& domain, const at::Tensor& x, int64_t columns) {
   if (domain.kind == Domain::Kind::points) return draw_points(x, std::max(1.5, 1.1 * x.abs().max().item<double>()));
@@ -27,7 +27,7 @@ SnapshotGrid::SnapshotGrid(const LatentModel& model, uint64_t seed) {
     y_ = at::arange(columns_, at::kLong).repeat({rows_});
   }
   Rng rng(seed, "snapshot");
-  z_ = model.spaces().front().draw(count_, rng);
+  z_ = model.spaces().front().draw(std::max(count_, 2 * kInterpolated), rng);
 }
 
 void SnapshotGrid::translate(const Dataset& data) {
@@ -44,7 +44,7 @@ void SnapshotGrid::translate(const Dataset& data) {
 at::Tensor SnapshotGrid::draw(LatentModel& model) const {
   if (shows_codes_)
     return picture(model.domain(), at::stack({z_, decode_all(model, z_, y_)}, 1).flatten(0, 1), columns_);
-  return picture(model.domain(), decode_all(model, z_, y_), columns_);
+  return picture(model.domain(), decode_all(model, z_.slice(0, 0, count_), y_), columns_);
 }
 
 at::Tensor SnapshotGrid::samples(LatentModel& model, int64_t n) const {
@@ -65,7 +65,7 @@ at::Tensor SnapshotGrid::draw_real(const Batch& real) const {
 }
 
 at::Tensor SnapshotGrid::draw_interpolations(LatentModel& model) const {
-  constexpr int64_t kRows = 8, kSteps = 12;
+  constexpr int64_t kRows = kInterpolated, kSteps = 12;
   const at::Tensor a = z_.narrow(0, 0, kRows), b = z_.narrow(0, kRows, kRows);
   std::vector<at::Tensor> steps;
   for (int64_t i = 0; i < kSteps; ++i) steps.push_back(slerp(a, b, static_cast<double>(i) / (kSteps - 1)));
@@ -76,7 +76,8 @@ at::Tensor SnapshotGrid::draw_interpolations(LatentModel& model) const {
 }
 
 at::Tensor draw_points(const at::Tensor& points, double extent, int64_t side) {
-  const at::Tensor cells = ((points.narrow(1, 0, 2) / extent + 1) * 0.5 * side).floor().to(at::kLong);
+  const at::Tensor shown = points.size(1) == 1 ? at::cat({points, at::zeros_like(points)}, 1) : points.narrow(1, 0, 2);
+  const at::Tensor cells = ((shown / extent + 1) * 0.5 * side).floor().to(at::kLong);
   const at::Tensor inside = ((cells >= 0) & (cells < side)).all(1);
   const at::Tensor kept = cells.index({inside});
   const at::Tensor index = (side - 1 - kept.select(1, 1)) * side + kept.select(1, 0);

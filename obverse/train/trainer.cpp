@@ -43,7 +43,9 @@ void hold_discriminator(Game& game, int64_t layers) {
     if (name == "discriminator") {
       if (const int64_t held = module->hold_layers(layers); held < layers)
         fail("train.freeze_d = {}: the discriminator has {} layers: lower it", layers, held);
-      return;
+      for (const auto& [key, tensor] : module->parameters())
+        if (tensor.requires_grad()) return;
+      fail("train.freeze_d = {}: the discriminator has no more layers, it would learn nothing: lower it", layers);
     }
   fail("train.freeze_d: this game has no discriminator: set it to 0");
 }
@@ -90,6 +92,7 @@ class Trainer {
   std::unique_ptr<SnapshotGrid> grid_;
   std::map<std::string, std::vector<at::Tensor>> last_weights_;
   std::optional<Finding> alarm_;
+  double line_progress_ = 0;  // when figures were last written
   int64_t round_ = 0, images_ = 0, images_before_ = 0, per_round_ = 0;
   double total_images_ = 0, seconds_ = 0, rate_images_ = 0, rate_seconds_ = 0, lr_factor_ = 1;
   bool rolled_back_ = false;
@@ -112,6 +115,8 @@ Trainer::Trainer(Recipe& recipe, std::shared_ptr<const Dataset> data, const RunF
   for (const auto& [name, module] : game_->modules()) module->set_placement(placement);
   for (const auto& [name, module] : game_->fixed_modules()) module->train(false), module->set_requires_grad(false);
   freeze(*average_, placement);
+  if (options_.freeze_d > 0 && options_.init.empty())
+    fail("train.freeze_d: holds layers of a trained discriminator: name one by train.init");
   if (options_.freeze_d > 0) hold_discriminator(*game_, options_.freeze_d);
   optimisers_ = make_optimisers(*game_, find_row(update_table(), "update rule", options_.update));
   per_round_ = options_.batch * game_->batches_per_round();
@@ -217,8 +222,10 @@ void Trainer::write_figures() {
   if (hooks_.progress)
     hooks_.progress({kimg(), options_.kimg, rate, rate > 0 ? (total_images_ - images_) / rate : 0, &stats_});
   const std::map<std::string, double> movement = measure_movement();
+  const double begun = std::exchange(line_progress_, progress());  // a step size may be 0 at either end
+  const double last = std::max(0.0, static_cast<double>(images_ - per_round_) / total_images_);
   std::map<std::string, double> steps;
-  for (auto& [name, optimiser] : optimisers_) steps[name] = optimiser.lr(progress());
+  for (auto& [name, optimiser] : optimisers_) steps[name] = std::min(optimiser.lr(begun), optimiser.lr(last));
   if (options_.monitors && !alarm_) alarm_ = monitors_.check_stats(stats_, movement, steps);
   if (options_.monitors && !alarm_ && game_->learns_to_generate() && !model_->translates()) watch_motion();
   stats_.clear();
@@ -259,9 +266,12 @@ void Trainer::take_snapshot() {
     if (found && found->severity == "alarm" && !alarm_) alarm_ = found;
     if (found && found->severity != "alarm") note(*found);
   }
-  if (hooks_.evaluate)
+  if (hooks_.evaluate) {
+    freeze(*average_, {});  // in float32, as obverse eval measures
     for (const auto& [name, value] : hooks_.evaluate(*model_, kimg(), run_))
       events_->scalar("Metrics/" + name, value, images_, now());
+    freeze(*average_, choose_placement(options_.precision));
+  }
   events_->flush();
 }
 
@@ -305,7 +315,12 @@ bool Trainer::roll_back(const Finding& finding) {
 
 void Trainer::begin_from(const std::string& model) {
   const std::string file = std::filesystem::is_directory(model) ? model + "/model.safetensors" : model;
-  const Transfer transfer = transfer_weights(game_->weights(), read_safetensors(file).tensors);
+  NamedTensors learned;  // frozen modules keep what the game began with
+  const auto fixed = game_->fixed_modules();
+  for (const auto& [name, tensor] : game_->weights())
+    if (std::none_of(fixed.begin(), fixed.end(), [&n = name](const auto& f) { return n.rfind(f.first + ".", 0) == 0; }))
+      learned.emplace_back(name, tensor);
+  const Transfer transfer = transfer_weights(learned, read_safetensors(file).tensors);
   if (transfer.copied + transfer.adapted == 0)
     fail("train.init: nothing of {} fits this recipe's networks: use a model of the same architecture", file);
   log(fmt::format("began from {}: {} tensors taken over, {} adapted, {} fresh", file, transfer.copied, transfer.adapted,
@@ -339,6 +354,7 @@ Outcome Trainer::run() {
     save();
   }
   measure_movement();
+  line_progress_ = progress();
   while (images_ < total_images_) {
     const auto start = Clock::now();
     play_round();

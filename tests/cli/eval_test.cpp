@@ -1,5 +1,6 @@
 // `obverse eval` on sets of samples: what it measures, and a clear line for what it cannot.
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -90,6 +91,24 @@ TEST_F(EvalSets, TakesDisjointSetsOfSamplesTogether) {
   EXPECT_GT(low, 2);
   EXPECT_FALSE(line.contains("floor"));
   expect_refused(with("5"), "ask for at most 90");
+}
+
+TEST_F(EvalSets, ReadsTablesByTheScalesOfTheRealOne) {
+  std::string real = "a,b\n", fake = real;
+  Rng rng(5, "tables");
+  const at::Tensor x = rng.normal({400, 2});
+  for (int64_t i = 0; i < 400; ++i) {
+    const double a = x[i][0].item<double>(), b = x[i][1].item<double>();
+    real += fmt::format("{},{}\n", a, b);
+    fake += fmt::format("{},{}\n", 10 * a + 5, b);
+  }
+  std::ofstream(file("real.csv")) << real;
+  std::ofstream(file("fake.csv")) << fake;
+  ASSERT_EQ(run({"--real", file("real.csv"), "--fake", file("fake.csv"), "--metrics", "fid", "--samples", "300",
+                 "--no-floors", "--json"}),
+            0)
+      << err_;
+  EXPECT_GT(nlohmann::json::parse(out_).at(0).at("results").begin()->get<double>(), 50);  // 5^2 + 9^2 = 106
 }
 
 TEST_F(EvalSets, NoticesIdenticalAndSwappedSets) {

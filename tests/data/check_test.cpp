@@ -152,6 +152,7 @@ TEST(PrepareData, WritesNoLabelsWhereThereAreNoneAndRefusesPoints) {
   prepare_data(options, "test", folder.file("out.zip"));
   EXPECT_TRUE(nlohmann::json::parse(ZipReader(folder.file("out.zip")).read("dataset.json"))["labels"].is_null());
   options.source = "ring";
+  options.size = 0;
   EXPECT_THAT(testing::refusal([&] { prepare_data(options, "train", folder.file("out.zip")); }),
               HasSubstr("points cannot be written"));
 }

@@ -83,7 +83,8 @@ TEST_F(Tables, HaveLabelsInAColumnAndCategoriesThatLookLikeNumbers) {
 }
 
 TEST_F(Tables, AreRefusedByTheLine) {
-  EXPECT_THAT(only_problem("a,b\n1,2\nx,3\n4,5\ny,6\n"), HasSubstr("line 3, column a: 'x' is no number, as in 1 more of its cells"));
+  EXPECT_THAT(only_problem("a,b\n1,2\nx,3\n4,5\ny,6\n"),
+              HasSubstr("line 3, column a: 'x' is no number, as in 1 more of its cells"));
   EXPECT_THAT(only_problem("a\n1\nnan\n2\n"), HasSubstr("line 3, column a: 'nan' is no number"));
   EXPECT_THAT(only_problem("a\n1\ninf\n2\n"), HasSubstr("'inf'"));
   std::string names = "a,b\n";
@@ -117,6 +118,25 @@ TEST_F(Tables, AreDataSetsLikeOthers) {
   EXPECT_EQ(load_dataset(o, "train").size(), 36);
   EXPECT_EQ(load_dataset(o, "test").size(), 4);
   EXPECT_EQ(load_dataset(o, "train").domain.kind, Domain::Kind::points);
+}
+
+// The scale of a column is that of the rows that are trained on, and theirs is that of the others too.
+TEST_F(Tables, AreScaledByTheRowsThatAreTrainedOn) {
+  std::string text = "a,kind\n";
+  for (int i = 0; i < 40; ++i) text += (i % 4 ? std::to_string(i) + ",ok\n" : std::to_string(1000 * i) + ",bad\n");
+  DataOptions o = options(text);
+  o.label = "kind";
+  o.classes = {1};
+  o.held_out = 0.2;
+  const Dataset train = load_dataset(o, "train");
+  EXPECT_NEAR(train.samples.mean().item<double>(), 0, 1e-5);
+  EXPECT_NEAR(train.samples.std(false).item<double>(), 1, 1e-5);
+  const Dataset all = load_dataset_like(o, "all", train.domain.columns);
+  const TableColumn& a = train.domain.columns.at(0);
+  EXPECT_EQ(load_dataset(o, "held-out").domain.columns.at(0).mean, a.mean);
+  const at::Tensor back = (all.samples * a.std + a.mean).flatten();
+  EXPECT_GT(back.max().item<double>(), 35);
+  EXPECT_LT(back.max().item<double>(), 40);  // numbers of the file again
 }
 
 TEST(Choice, OfClassesAndWhatIsHeldOut) {

@@ -80,10 +80,24 @@ TEST(LoadDataset, KnowsItsNamesAndSplits) {
   EXPECT_THAT(refusal([] { load_dataset(named("fasion-mnist"), "train"); }),
               HasSubstr("did you mean 'fashion-mnist'?"));
   EXPECT_EQ(refusal([] { load_dataset(named("ring"), "validation"); }),
-            "unknown split 'validation': use train, test or held-out");
+            "unknown split 'validation': use train, test, held-out or all");
   EXPECT_EQ(refusal([] { load_dataset(named("./nowhere"), "train"); }), "./nowhere: no such file or folder");
   EXPECT_THAT(refusal([] { load_dataset(named("./here", "/there"), "train"); }),
               HasSubstr("data.path is for data sets known by name"));
+}
+
+TEST(LoadDataset, RefusesKeysThatItsSourceDoesNotHave) {
+  DataOptions options = named("ring");
+  options.label = "kind";
+  EXPECT_THAT(refusal([&] { load_dataset(options, "train"); }), HasSubstr("data.label is of tables"));
+  options = named("ring");
+  options.size = 8;
+  EXPECT_THAT(refusal([&] { load_dataset(options, "train"); }), HasSubstr("data.size: ring holds points"));
+}
+
+TEST(LoadDataset, OfAllIsBothSplits) {
+  EXPECT_EQ(load_dataset(named("ring"), "all").size(),
+            load_dataset(named("ring"), "train").size() + load_dataset(named("ring"), "test").size());
 }
 
 TEST(FashionMnist, IsWhatWasPublished) {

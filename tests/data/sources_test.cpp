@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "obverse/io/files.h"
 #include "obverse/io/npz.h"
 #include "obverse/io/zip.h"
 #include "tests/data/files_for_tests.h"
@@ -91,6 +92,15 @@ TEST(Folder, UsesItsOwnTrainAndTestFolders) {
   EXPECT_EQ(numbers(test), (std::set<int64_t>{102, 103}));
   EXPECT_THAT(test.domain.classes, ElementsAre("cats", "dogs"));
   EXPECT_TRUE(test.labels.eq(1).all().item<bool>());
+}
+
+TEST(Folder, FilesBesideItsFoldersDoNotHideThem) {
+  const TemporaryFolder folder;
+  for (const char* split : {"data/train", "data/test"}) put_class_folders(folder.file(split), 5);
+  write_file(folder.file("README.md"), "not a picture");
+  const Dataset train = load(folder.path()), test = load(folder.path(), "test");
+  EXPECT_EQ(train.size(), test.size());
+  EXPECT_TRUE(train.labels.defined());
 }
 
 TEST(Folder, TestPicturesAreNotLearnedFromWhereTrainingPicturesAreMissing) {

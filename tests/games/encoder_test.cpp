@@ -191,6 +191,18 @@ TEST_F(EncoderFiles, ARecipeMustNameAModel) {
               HasSubstr("/nowhere"));
 }
 
+TEST_F(EncoderFiles, AModelOfMixturesIsRefused) {
+  const std::string vae =
+      save("mixtures",
+           "[game]\nkind = \"vae\"\nlikelihood = \"logistic-mixture\"\nz_dim = 3\n[generator]\nkind = "
+           "\"mlp\"\nwidths = [7]\n[encoder]\nkind = \"mlp\"\nwidths = [7]\n",
+           {Domain::Kind::image, {1, 4, 4}, 256, {}});
+  EXPECT_THAT(refusal([&] {
+                parse_recipe({"[game]\nkind = \"encoder\"\nmodel = \"" + vae + "\"\n", "encoder.toml", {}});
+              }),
+              HasSubstr("mixtures"));
+}
+
 TEST_F(EncoderFiles, SomethingMustBeLearnt) {
   EXPECT_THAT(
       refusal([&] {

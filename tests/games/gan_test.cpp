@@ -103,7 +103,23 @@ TEST(Gan, ALazyPenaltyIsAPhaseOfItsOwn) {
   EXPECT_EQ(phases[0].repeats, 3);
   EXPECT_EQ(phases[1].name, "r1");
   EXPECT_EQ(phases[1].interval, 16);
+  EXPECT_EQ(phases[1].repeats, 3);  // as strong beside each of D's steps as a penalty of every round
   EXPECT_EQ(game->batches_per_round(), 3);
+}
+
+TEST(Gan, APenaltyOfWeightZeroIsNoPhase) {
+  EXPECT_EQ(build_game(toy("r1 = { weight = 0.0, interval = 16 }"), kPlane)->phases().size(), 2u);
+}
+
+TEST(Gan, ClassesThatNoTermLearnsAreRefused) {
+  for (const char* kind : {"vae-gan", "adversarial-autoencoder"})
+    EXPECT_THAT(refusal([&] {
+                  build_game(recipe_of("[game]\nkind = \"" + std::string(kind) +
+                                       "\"\nconditional = true\n[generator]\nkind = \"mlp\"\n[encoder]\nkind = "
+                                       "\"mlp\"\n[discriminator]\nkind = \"mlp\"\nconditioning = \"auxiliary\"\n"),
+                             kImages);
+                }),
+                HasSubstr("no term for D's classes"));
 }
 
 TEST(Gan, OnlyTheOwnersMainPhaseMovesRunningStatistics) {

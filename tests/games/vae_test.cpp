@@ -138,7 +138,7 @@ TEST(Vae, BinarisedPixelsAreOnWithTheProbabilityOfTheirBrightness) {
 TEST(Vae, EveryLikelihoodOfImagesGivesABoundOfProbabilities) {
   const Domain images = {Domain::Kind::image, {1, 4, 4}, 256, {}};
   const at::Tensor x = (Rng(1).uniform({5, 1, 4, 4}) * 255).round() / 127.5 - 1;
-  for (const char* likelihood : {"bernoulli\"\nbinarise = true", "discretised-logistic\""}) {
+  for (const char* likelihood : {"bernoulli\"\nbinarise = true", "discretised-logistic\"", "gaussian\""}) {
     const auto game = game_of(std::string("likelihood = \"") + likelihood, images, "[6]", 2);
     Rng rng(2);
     const at::Tensor bound = game->model()->log_prob(x, {}, 10, rng);

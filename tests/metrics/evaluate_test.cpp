@@ -166,6 +166,31 @@ TEST_P(Interval, HoldsNineteenTimesInTwenty) {
 
 INSTANTIATE_TEST_SUITE_P(Of, Interval, ::testing::Values("fid", "fid_infinity", "kid", "mmd", "swd", "pr", "dc"));
 
+/// x = the label.
+class Labeller : public LatentModel {
+ public:
+  const Domain& domain() const override { return domain_; }
+  std::vector<LatentSpace> spaces() const override { return {{"z", {1}}}; }
+  int64_t classes() const override { return 3; }
+  at::Tensor decode(const at::Tensor&, const at::Tensor& y) override { return y.to(at::kFloat).unsqueeze(1); }
+
+ private:
+  Domain domain_{Domain::Kind::points, {1}, 0, {"a", "b", "c"}};
+};
+
+TEST(Evaluate, ClassesOfAModelsSamplesAreAsFrequentAsTheDatas) {
+  Labeller model;
+  Dataset data;
+  data.domain = model.domain();
+  data.labels = (at::arange(100) < 90).to(at::kLong);  // none is of the third
+  Rng rng(1);
+  const Batch drawn = source_of(model, data)(2000, rng);
+  EXPECT_NEAR(drawn.x.mean().item<double>(), 0.9, 0.03);
+  EXPECT_TRUE(at::equal(drawn.x.flatten(), drawn.y.to(at::kFloat)));
+  data.labels = at::Tensor();
+  EXPECT_NEAR(source_of(model, data)(2000, rng).x.mean().item<double>(), 1, 0.06);
+}
+
 TEST(Evaluate, RepeatsWithTheSameSeed) {
   RingJudge judge;
   EvaluateOptions options;

@@ -39,6 +39,15 @@ TEST(TorchScript, IsFedFloatsAndKeepsItsFilesNameAndHash) {
   EXPECT_FALSE(network->inception);
 }
 
+TEST(TorchScript, AnotherCardIsAnotherNetwork) {
+  const CacheFolder folder;
+  const std::string path = folder.path() + "/net.pt";
+  save(path, "def forward(self, x):\n  return x.flatten(1)");
+  const std::string plain = torchscript_features(path)->hash;
+  write(folder.path() + "/net.json", R"({"input": "float255"})");
+  EXPECT_NE(torchscript_features(path)->hash, plain);
+}
+
 TEST(TorchScript, IsFedImagesResizedAsItsCardSays) {
   const CacheFolder folder;
   const std::string path = folder.path() + "/net.pt";

@@ -124,6 +124,13 @@ TEST(Flows, DensitiesOfThePlaneIntegrateToOne) {
 }
 
 // Scale 2 and shift 3 of one channel out of two, over two positions: log_det = 2 (log 2 + 0).
+TEST(Actnorm, OfOneSampleLearnsTheShiftAlone) {
+  Actnorm norm(2);
+  const at::Tensor x = at::tensor({3.f, -1.f}).view({1, 2});
+  EXPECT_TRUE(at::allclose(norm.forward(x).value, at::zeros({1, 2})));
+  EXPECT_TRUE(at::allclose(norm.inverse(at::ones({1, 2})), x + 1));
+}
+
 TEST(Actnorm, ItsFirstBatchInTrainingIsNormalised) {
   Actnorm norm(2);
   const at::Tensor x = Rng(1).normal({500, 2, 3}) * at::tensor({4.0, 0.1}).view({1, 2, 1}).to(at::kFloat) + 7;

@@ -40,5 +40,32 @@ TEST(Snapshot, TranslatesBothClassesWhereOneComesFirstInTheData) {
   }
 }
 
+// x = z, of as many numbers as asked for.
+class Identity : public LatentModel {
+ public:
+  Identity(Domain domain, int64_t classes) : domain_(std::move(domain)), classes_(classes) {}
+  const Domain& domain() const override { return domain_; }
+  std::vector<LatentSpace> spaces() const override { return {{"z", domain_.shape}}; }
+  int64_t classes() const override { return classes_; }
+  at::Tensor decode(const at::Tensor& code, const at::Tensor&) override { return code; }
+
+ private:
+  Domain domain_;
+  int64_t classes_;
+};
+
+TEST(Snapshot, ShowsASingleClass) {
+  Identity model({Domain::Kind::image, {1, 4, 4}, 256, {"only"}}, 1);
+  const SnapshotGrid grid(model, 0);
+  EXPECT_EQ(grid.draw(model).sizes(), (std::vector<int64_t>{1, 32, 4}));                  // 8 rows, a column a class
+  EXPECT_EQ(grid.draw_interpolations(model).sizes(), (std::vector<int64_t>{1, 32, 48}));  // 8 rows of 12 steps
+}
+
+TEST(Snapshot, ShowsPointsOfOneNumberOnALine) {
+  const at::Tensor picture = draw_points(at::tensor({-0.5f, 0.5f}).view({2, 1}), 1, 8);
+  EXPECT_EQ((picture < 255).sum().item<int64_t>(), 2);
+  EXPECT_EQ((picture.select(1, 3) < 255).sum().item<int64_t>(), 2);  // in the middle row
+}
+
 }  // namespace
 }  // namespace obverse

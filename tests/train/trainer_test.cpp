@@ -38,7 +38,7 @@ struct ToyRun {
     recipe.train.precision = "float32";
     hooks.finding = [this](const Finding& f) { findings.push_back(f); };
   }
-  Outcome play(const ScalarGame::Loss& loss, double lr = 1e-3) {
+  Outcome play(const ScalarGame::Loss& loss, const Schedule& lr = 1e-3) {
     OptimiserOptions optimiser;
     optimiser.lr = lr;
     const RunFolder run = RunFolder::create(folder.path(), recipe.name);
@@ -107,6 +107,13 @@ TEST(Trainer, AFrozenGeneratorIsNamed) {
   }),
             Outcome::gave_up);
   EXPECT_EQ(run.findings.front().cause, "frozen generator");
+}
+
+TEST(Trainer, AStepSizeThatBeginsAtZeroFreezesNobody) {
+  ToyRun run;
+  run.recipe.train.stats_kimg = 0.001;  // a line a round: the first step is 0
+  EXPECT_EQ(run.play(calm, Schedule(0, 1e-3, 1, "linear")), Outcome::finished);
+  EXPECT_TRUE(run.findings.empty());
 }
 
 TEST(Trainer, DroppedModesAreNamed) {
@@ -181,6 +188,23 @@ TEST(RunFolder, NumbersRunsInOrderAndRefusesASecondTrainer) {
   EXPECT_EQ(RunFolder::newest(folder.path(), ""), second.path());
   EXPECT_EQ(RunFolder::newest(folder.path(), "a"), first.path());
   EXPECT_THROW(RunFolder::newest(folder.path(), "c"), UserError);
+}
+
+// What `obverse eval` added to a run's figures is nobody's to cut; the training's own later lines are.
+TEST(RunFolder, KeepsFiguresOfOthersWhenItGoesBack) {
+  const TemporaryFolder folder;
+  const RunFolder run = RunFolder::create(folder.path(), "m");
+  const auto write = [&](const std::string& name, const std::string& text) { write_file(run.file(name), text); };
+  write("metric-fid.jsonl", "{\"kimg\":1}\n");
+  write("stats.jsonl", "1\n");
+  const auto sizes = run.sizes();
+  write("metric-fid.jsonl", "{\"kimg\":1}\n{\"kimg\":2}\n{\"by\":\"eval\"}\n{\"kimg\":3}\n");
+  write("metric-kid.jsonl", "{\"by\":\"eval\"}\n");
+  write("stats.jsonl", "1\n2\n");
+  run.cut(sizes);
+  EXPECT_EQ(read_file(run.file("metric-fid.jsonl")), "{\"kimg\":1}\n{\"by\":\"eval\"}\n");
+  EXPECT_EQ(read_file(run.file("metric-kid.jsonl")), "{\"by\":\"eval\"}\n");
+  EXPECT_EQ(read_file(run.file("stats.jsonl")), "1\n");
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "obverse/train/transfer.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "../temporary_folder.h"
@@ -9,9 +11,12 @@
 #include "obverse/games/recipe.h"
 #include "obverse/io/safetensors.h"
 #include "obverse/train/trainer.h"
+#include "tests/refusal.h"
 
 namespace obverse {
 namespace {
+
+using ::testing::HasSubstr;
 
 Recipe recipe_of(const std::string& game, const std::string& g = "[64, 32]", const std::string& d = "[32, 64]") {
   return parse_recipe({"name = 'm'\n[game]\nz_dim = 5\n" + game + "[generator]\nkind = 'dcgan'\nchannels = " + g +
@@ -109,8 +114,36 @@ TEST(Transfer, ARunBeginsFromAModelAndHoldsLayers) {
   EXPECT_TRUE(same("discriminator.trunk.conv0.bias"));
   EXPECT_FALSE(same("discriminator.trunk.conv1.weight"));
   EXPECT_FALSE(same("generator.project.weight"));
+  const auto refused = [&] {
+    return testing::refusal([&] { train(recipe, data, RunFolder::create(folder.path(), "m"), {}); });
+  };
+  recipe.train.freeze_d = 3;
+  EXPECT_THAT(refused(), HasSubstr("no more layers"));
   recipe.train.freeze_d = 9;
-  EXPECT_THROW(train(recipe, data, RunFolder::create(folder.path(), "m"), {}), UserError);
+  EXPECT_THAT(refused(), HasSubstr("lower it"));
+  recipe.train.freeze_d = 1;
+  recipe.train.init.clear();
+  EXPECT_THAT(refused(), HasSubstr("train.init"));
+}
+
+// The layer next to the image, whatever else a module of layers holds itself.
+TEST(Transfer, TheFirstLayersAreThoseNextToTheImage) {
+  for (const auto& [kind, first, second] :
+       {std::tuple{"r3gan", "trunk.in.weight", "trunk.basis"}, {"progressive", "stage0.image.weight", "in.weight"}}) {
+    const std::string networks = fmt::format(
+        "[generator]\nkind = '{0}'\nchannels = [16, 16]\n[discriminator]\nkind = '{0}'\nchannels = [16, 16]\n", kind);
+    const Recipe recipe = parse_recipe({networks, "text", {}});
+    const auto game = build_game(recipe, images(1, 16));
+    for (const auto& [name, module] : game->modules()) {
+      if (name != "discriminator") continue;
+      module->hold_layers(1);
+      for (const auto& [key, tensor] : module->parameters()) {
+        if (key == first) EXPECT_FALSE(tensor.requires_grad()) << kind;
+        if (key == second) EXPECT_TRUE(tensor.requires_grad()) << kind;
+      }
+      EXPECT_TRUE(find_tensor(module->parameters(), first, kind).defined());
+    }
+  }
 }
 
 }  // namespace
