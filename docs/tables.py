@@ -180,11 +180,11 @@ def flagship_table(results):
     for data in dict.fromkeys(key.split("/")[0] for key in results["rows"]):
         rows = flagship_rows(results, data)
         shown = [f for f in FLAGSHIP if any(f[0] in r for r in rows.values())]
-        lines += [f"### {data}", "", "| | seeds | kimg | G + E, D | " + " | ".join(title for _, title, *_ in shown) + " |", "|---" * (len(shown) + 4) + "|"]
+        lines += [f"### {data}", "", "| | seeds | kimg | minutes | G + E, D | " + " | ".join(title for _, title, *_ in shown) + " |", "|---" * (len(shown) + 5) + "|"]
         for method, row in rows.items():
             p = row["parameters"][0]
             pair = sum(n for name, n in p.items() if name != "discriminator")
-            cells = [method, str(len(row["kimg"])), f"{sum(row['kimg']) / len(row['kimg']):.0f}", f"{pair / 1e6:.2f} M, {p.get('discriminator', 0) / 1e6:.2f} M"]
+            cells = [method, str(len(row["kimg"])), f"{statistics.mean(row['kimg']):.0f}", f"{statistics.mean(row['seconds']) / 60:.1f}", f"{pair / 1e6:.2f} M, {p.get('discriminator', 0) / 1e6:.2f} M"]
             for key, _, more, digits in shown:
                 if key not in row:
                     cells.append("")

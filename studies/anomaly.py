@@ -30,18 +30,18 @@ def optimiser(lr, beta1=0.9, beta2=0.99):
 
 
 MODELS = {
-    "vae": (600, 100, '[game]\nkind = "vae"\nlikelihood = "gaussian"\nz_dim = 32\n[generator]\nkind = "mlp"\nwidths = [256, 512]\n' + optimiser(1e-3) + ENCODER),
-    "gan": (150, 64, '[game]\nkind = "gan"\nloss = "wasserstein"\nz_dim = 32\ncritic_steps = 2\nwgan-gp = { weight = 10 }\n' + DCGAN + optimiser(5e-4, 0, 0.9)
+    "vae": (150, 100, '[game]\nkind = "vae"\nlikelihood = "gaussian"\nz_dim = 32\n[generator]\nkind = "mlp"\nwidths = [256, 512]\n' + optimiser(1e-3) + ENCODER),
+    "gan": (60, 32, '[game]\nkind = "gan"\nloss = "wasserstein"\nz_dim = 32\ncritic_steps = 2\nwgan-gp = { weight = 10 }\n' + DCGAN + optimiser(5e-4, 0, 0.9)
             + DCGAN_CRITIC + 'batch_norm = false\ninit_std = 0\n' + optimiser(5e-4, 0, 0.9)),
-    "encoder": (150, 64, '[game]\nkind = "encoder"\nmodel = "@gan@"\nlatent_weight = 0\nimage_weight = 1\nfeature_weight = 1\n' + DCGAN_ENCODER
+    "encoder": (40, 64, '[game]\nkind = "encoder"\nmodel = "@gan@"\nlatent_weight = 0\nimage_weight = 1\nfeature_weight = 1\n' + DCGAN_ENCODER
                 + 'batch_norm = false\ninit_std = 0\n' + optimiser(1e-3)),
-    "bigan": (120, 32, '[game]\nkind = "two-way"\nz_dim = 32\n' + DCGAN + optimiser(1e-3, 0.5) + DCGAN_ENCODER
+    "bigan": (30, 32, '[game]\nkind = "two-way"\nz_dim = 32\n' + DCGAN + optimiser(1e-3, 0.5) + DCGAN_ENCODER
               + DCGAN_CRITIC + 'pair = { code_widths = [128], widths = [256], init_std = 0.02 }\n' + optimiser(1e-3, 0.5)),
-    "flow": (200, 100, '[game]\nkind = "flow"\n[flow]\nkind = "maf"\nlayers = 5\nwidths = [512]\n' + optimiser(1e-3)),
+    "flow": (50, 100, '[game]\nkind = "flow"\n[flow]\nkind = "maf"\nlayers = 5\nwidths = [512]\n' + optimiser(1e-3)),
 }
 # name in the table, model, method of `obverse anomaly fit`, further options, images scored (0: all)
 METHODS = [
-    ("AnoGAN", "gan", "anogan", ["--steps", "50", "--restarts", "2"], 1000),
+    ("AnoGAN", "gan", "anogan", ["--steps", "20", "--restarts", "1"], 1000),
     ("f-AnoGAN", "encoder", "f-anogan", [], 0),
     ("EGBAD", "bigan", "egbad", [], 0),
     ("ALAD, D after the fact", "bigan", "alad", [], 0),
@@ -72,16 +72,21 @@ def trained(options, name, label):
     """The run folder of a model of one class; trained now unless it was."""
     folder = os.path.join(options.runs, options.data, f"{name}-{label}")
     found = glob.glob(f"{folder}/0*/")
-    if found and os.path.exists(f"{found[0]}/done"):
-        return found[0]
     kimg, batch, tables = MODELS[name]
     if "@gan@" in tables:
         tables = tables.replace("@gan@", trained(options, "gan", label))
-    os.makedirs(folder, exist_ok=True)
+    recipe = (f'name = "{name}-{label}"\n[data]\nsource = "{options.data}"\nclasses = [{label}]\nheld_out = 0.1\n{tables}'
+              f'[train]\nkimg = {kimg * options.share:g}\nbatch = {batch}\nsnapshot_kimg = 100000\ncheckpoint_kimg = 100000\nstats_kimg = 10\nmonitors = false\n')
     path = f"{folder}/recipe.toml"
+    if found:
+        with open(path) as f:
+            if f.read() != recipe:
+                sys.exit(f"{folder}: is of another recipe: move it away, or name another --runs")
+        if os.path.exists(f"{found[0]}/done"):
+            return found[0]
+    os.makedirs(folder, exist_ok=True)
     with open(path, "w") as f:
-        f.write(f'name = "{name}-{label}"\n[data]\nsource = "{options.data}"\nclasses = [{label}]\nheld_out = 0.1\n{tables}'
-                f'[train]\nkimg = {kimg * options.share:g}\nbatch = {batch}\nsnapshot_kimg = 100000\ncheckpoint_kimg = 100000\nstats_kimg = 10\nmonitors = false\n')
+        f.write(recipe)
     start = time.time()
     if found:
         run([options.program, "train", "--resume", found[0], "--quiet"])
@@ -144,7 +149,9 @@ def main():
             row = rows.setdefault(name, {"method": method, "model": model, "classes": {}, "training_seconds": {}})
             row["classes"][label] = result
             row["training_seconds"][label] = training_seconds(folder)
-            row["kimg"] = 0 if method in ("pixel-neighbours", "oriented") else MODELS[model][0] * options.share  # 0: needs no model
+            trained_models = ("gan", "encoder") if model == "encoder" else (model,)
+            images = sum(MODELS[m][0] for m in trained_models) * options.share
+            row["kimg"] = 0 if method in ("pixel-neighbours", "oriented") else images  # 0: needs no model
             for key in ("auroc", "auprc", "seconds_per_sample"):
                 row[key] = mean_of(row["classes"], key)
             results[options.data] = {n: rows[n] for n, *_ in METHODS if n in rows}  # in the table's order
