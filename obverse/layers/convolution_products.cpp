@@ -137,7 +137,7 @@ struct WeightCopies::Copies {
     std::shared_ptr<WeightCopies> copies = std::make_shared<WeightCopies>();
     Version version = {}, of_factor = {};
   };
-  std::unique_ptr<Derived> derived;
+  std::unique_ptr<Derived> derived[2];  // without a factor, and with one
 };
 
 WeightCopies::WeightCopies() : copies_(std::make_unique<Copies>()) {}
@@ -146,7 +146,7 @@ WeightCopies::~WeightCopies() = default;
 std::pair<at::Tensor, std::shared_ptr<WeightCopies>> WeightCopies::derived(const at::Tensor& weight,
                                                                            const std::function<at::Tensor()>& make,
                                                                            const at::Tensor& factor) {
-  auto& kept = copies_->derived;
+  auto& kept = copies_->derived[factor.defined()];
   if (!kept) kept = std::make_unique<Copies::Derived>();
   const bool same = kept->version.is(weight), same_factor = !factor.defined() || kept->of_factor.is(factor);
   if (!same || !same_factor) {

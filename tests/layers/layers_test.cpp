@@ -473,5 +473,19 @@ TEST(Module, FreezesAndWidensTheWholeTree) {
   for (const auto& [name, tensor] : pair.parameters()) EXPECT_TRUE(tensor.requires_grad()) << name;
 }
 
+// Its rearranged weights are kept twice: as they are, and times the scale of the normalisation after it.
+TEST(TransposedConvolution, IsTheSameBeforeAndAfterOneWithANormalisation) {
+  Rng rng(3);
+  TransposedConv2d layer(8, 3, rng, ConvOptions{{}, 4, 2, 1, 1});
+  layer.set_requires_grad(false);
+  const at::Tensor x = rng.normal({2, 8, 7, 7});
+  const Affine after = {at::tensor({2.f, 3.f, 4.f}), at::tensor({1.f, 0.f, -1.f})};
+  const at::Tensor plain = layer.forward(x, 14, 14);
+  const at::Tensor scaled = layer.forward(x, 14, 14, after, 1);
+  EXPECT_TRUE(
+      at::allclose(scaled, plain * after.scale.view({1, 3, 1, 1}) + after.shift.view({1, 3, 1, 1}), 1e-4, 1e-5));
+  EXPECT_TRUE(at::equal(layer.forward(x, 14, 14), plain));
+}
+
 }  // namespace
 }  // namespace obverse
