@@ -23,15 +23,16 @@ AnomalyScores score_likelihood(const AnomalyTask& task, const NamedTensors&, con
   return {surprise(task, x), {}};
 }
 
-// |-log p(x) - H|, H the mean of -log p over normal samples: what is too probable is as strange as what is too
-// improbable.   Nalisnick 2019, eq. 4, of single samples
+// |-log p(x) - H|, H the median of -log p over normal samples: what is too probable is as strange as what is too
+// improbable.   Nalisnick 2019, eq. 4, of single samples; the paper's H is the mean, which a single normal sample that
+// the flow finds all but impossible carries away
 AnomalyScores score_typicality(const AnomalyTask& task, const NamedTensors& learned, const at::Tensor& x) {
   return {(surprise(task, x) - find_tensor(learned, "entropy", "detector")).abs(), {}};
 }
 
 NamedTensors learn_typicality(const AnomalyTask& task, const at::Tensor& x) {
   constexpr int64_t kEnough = 2000;
-  return {{"entropy", surprise(task, x.slice(0, 0, kEnough)).mean()}};
+  return {{"entropy", surprise(task, x.slice(0, 0, kEnough)).median()}};
 }
 
 NamedTensors learn_code_mixture(const AnomalyTask& task, const at::Tensor& x) {

@@ -84,7 +84,7 @@ const std::vector<AnomalyRow>& anomaly_table() {
        nullptr,
        score_likelihood},
       {"typicality",
-       "Nalisnick 2019: how far -log p(x) is from its mean over normal samples",
+       "Nalisnick 2019: how far -log p(x) is from its median over normal samples",
        {&kLikelihood},
        learn_typicality,
        score_typicality},

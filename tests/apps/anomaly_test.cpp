@@ -140,6 +140,10 @@ TEST(Anomaly, TypicalityFindsWhatIsTooProbable) {
   const double strangeness = score_typicality(task, learned, mean).value.item<double>();
   const at::Tensor others = score_typicality(task, learned, normal).value;
   EXPECT_GT((others < strangeness).to(at::kDouble).mean().item<double>(), 0.8);
+  at::Tensor odd = normal.clone();  // one normal sample that is all but impossible
+  odd[0] *= 1e6;
+  const double moved = learn_typicality(task, odd)[0].second.item<double>();
+  EXPECT_NEAR(moved, learned[0].second.item<double>(), 1);
 }
 
 TEST(Anomaly, NeighbourDistanceIsTheMeanOverTheNearest) {
