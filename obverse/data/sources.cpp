@@ -107,7 +107,7 @@ Dataset image_dataset(const std::string& name, at::Tensor samples, at::Tensor la
                       const DataOptions& options) {
   Dataset data;
   data.name = name;
-  data.samples = options.size > 0 ? resize_square(samples, options.size) : samples.contiguous();
+  data.samples = (options.size > 0 ? resize_square(samples, options.size) : samples).contiguous();
   data.labels = labels;
   data.domain = {Domain::Kind::image, data.samples.sizes().slice(1).vec(), 256, std::move(classes)};
   return data;

@@ -308,6 +308,16 @@ TEST(Arrays, AreReadInAnyOrderOfAxes) {
   EXPECT_TRUE(at::equal(data.labels, numbers_in(data.samples).remainder(4)));
 }
 
+TEST(Arrays, OfOblongImagesAreCutIntoSamplesOfTheirOwn) {
+  const TemporaryFolder folder;
+  write_npz(folder.file("a.npz"),
+            {{"x", at::arange(4 * 8 * 12, at::kLong).remainder(251).to(at::kByte).view({4, 1, 8, 12})}});
+  DataOptions options;
+  options.source = folder.file("a.npz");
+  options.size = 8;
+  EXPECT_TRUE(read_path(options, "train").data.samples.is_contiguous());
+}
+
 TEST(Arrays, MayHaveATestSplitOfTheirOwn) {
   const TemporaryFolder folder;
   const at::Tensor x = numbered_stack(20).squeeze(1), y = at::arange(20).remainder(2).to(at::kByte);
