@@ -2,7 +2,7 @@
 import math
 
 import plots
-import tables
+import flagship_tables
 
 INK, FAINT, GAN, VAE, BOTH = "#222222", "#999999", plots.COLOURS[0], plots.COLOURS[1], plots.COLOURS[2]
 
@@ -42,7 +42,7 @@ WEIGHED = [("fid", "samples like the data (FID)", 500, 0.14, 1), ("coverage", "a
 def balance(results, data="fashion-mnist"):
     """Where a GAN, a VAE and the two-way game stand between knowing nothing and being perfect, property by property; ratios where they matter."""
     methods = [("gan", "GAN", GAN), ("vae", "VAE", VAE), ("two-way", "two-way", BOTH)]
-    rows = {name: tables.means_of(results["flagship"], data, name) for name, *_ in methods}
+    rows = {name: flagship_tables.means_of(results["flagship"], data, name) for name, *_ in methods}
     left, right, top = 300, 640, 66
     parts = [text(left, 26, "weak", FAINT), text(right, 26, "strong", FAINT), *plots.legend(24, 22, [(label, colour, None) for _, label, colour in methods], 76)]
     for i, (key, title, worst, best, digits) in enumerate(WEIGHED):

@@ -26,7 +26,7 @@ sys.path.insert(0, f"{ROOT}/docs")
 sys.dont_write_bytecode = True
 import figures  # noqa: E402
 import plots  # noqa: E402
-import tables  # noqa: E402
+import flagship_tables  # noqa: E402
 
 PROGRAM, RESULT = f"{ROOT}/build/release/obverse", f"{ROOT}/docs/results/flagship.json"
 # A recipe and what is changed of it. The first of a family is as its recipe ships it; the others are its sweep.
@@ -171,7 +171,7 @@ def page(data, folder):
 
 def draw_price(results, data="fashion-mnist"):
     """Of the methods with codes: FID against the distance of found codes."""
-    rows = {method: tables.means_of(results, data, method) for method in tables.PRICED}
+    rows = {method: flagship_tables.means_of(results, data, method) for method in flagship_tables.PRICED}
     coded = {method: row for method, row in rows.items() if "own codes" in row}
     lines = [([(row["own codes"], row["fid"])], colour, None, method) for (method, row), colour in zip(coded.items(), plots.COLOURS)]
     if lines:
