@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Transfer against training from scratch: FID along the run with 100, 1,000 and all images of the new domain. Writes
-docs/results/transfer.json and docs/images/transfer.svg.
+docs/results/transfer.json, docs/images/transfer.svg and docs/images/transfer-*.png. Needs Pillow.
 
 usage: OBVERSE_DATA=FOLDER studies/transfer.py [--pairs mnist-to-fashion-mnist] [--seeds 3] [--kimg 60] [--runs runs/transfer]
 
@@ -14,6 +14,8 @@ import json
 import os
 import subprocess
 import sys
+
+from PIL import Image
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/docs")
@@ -96,6 +98,22 @@ def draw(results):
     plots.save(f"{ROOT}/docs/images/transfer.svg", 1050, 310 * len(results) + 30, parts)
 
 
+def show(runs, pair, columns=16, lines=2):
+    """Samples after the run, from scratch above and transferred below, of 1,000 images."""
+    strips = []
+    for mode in MODES[:2]:
+        pictures = sorted(glob.glob(f"{runs}/{pair}-{mode}-1000-0/0*/fakes*.png"))
+        if not pictures:
+            return
+        grid = Image.open(pictures[-1]).convert("RGB")
+        side = 28 if "mnist" in pair else 64
+        strips.append(grid.crop((0, 0, min(columns * side, grid.width), lines * side)))
+    both = Image.new("RGB", (strips[0].width, 2 * strips[0].height + 8), "white")
+    for i, strip in enumerate(strips):
+        both.paste(strip, (0, i * (strip.height + 8)))
+    both.save(f"{ROOT}/docs/images/transfer-{pair}.png")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=f"{ROOT}/build/release/obverse")
@@ -138,6 +156,8 @@ def main():
                         json.dump(results, f)
                         f.write("\n")
     draw(results)
+    for pair in PAIRS:
+        show(a.runs, pair)
 
 
 if __name__ == "__main__":
