@@ -111,6 +111,7 @@ def show(runs, pair, columns=16, lines=2):
     both = Image.new("RGB", (strips[0].width, 2 * strips[0].height + 8), "white")
     for i, strip in enumerate(strips):
         both.paste(strip, (0, i * (strip.height + 8)))
+    both = both.resize((2 * both.width, 2 * both.height), Image.NEAREST)
     both.save(f"{ROOT}/docs/images/transfer-{pair}.png")
 
 
