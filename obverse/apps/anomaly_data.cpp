@@ -128,6 +128,11 @@ ScoredData load_scored(const LoadedModel& model, const std::string& source,
   const Batch batch = data.head(count > 0 ? std::min(count, data.size()) : data.size());
   scored.x = batch.x;
   scored.labels = batch.y;
+  auto& known = scored.normal_classes;
+  if (!own)
+    known.erase(std::remove_if(known.begin(), known.end(),
+                               [&](const auto& name) { return class_index(scored.classes, name) < 0; }),
+                known.end());
   if (!normal_classes.empty()) scored.normal_classes = normal_classes;
   if (scored.normal_classes.empty() && class_index(scored.classes, kGood) >= 0) scored.normal_classes = {kGood};
   if (!batch.y.defined()) {

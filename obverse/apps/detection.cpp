@@ -23,14 +23,6 @@ at::Tensor share_below(const at::Tensor& a, const at::Tensor& b) {
   return (below + up_to).to(at::kDouble) / (2 * static_cast<double>(b.size(0)));
 }
 
-// value +- kNormal error, taken on the scale of log odds, where it stays between 0 and 1.
-Share logit_interval(double value, double error) {
-  if (value <= 0 || value >= 1) return {value, value, value};
-  const double odds = std::log(value / (1 - value)), half = kNormal * error / (value * (1 - value));
-  const auto back = [](double t) { return 1 / (1 + std::exp(-t)); };
-  return {value, back(odds - half), back(odds + half)};
-}
-
 }  // namespace
 
 Share proportion(int64_t hits, int64_t n) {
@@ -42,6 +34,16 @@ Share proportion(int64_t hits, int64_t n) {
   return {p, std::max(0.0, middle - half), std::min(1.0, middle + half)};
 }
 
+// value +- kNormal error, taken on the scale of log odds, where it stays between 0 and 1. At its ends, where there is
+// no spread to see, as of n hits or misses out of n.
+static Share logit_interval(double value, double error, int64_t n) {
+  if (value >= 1) return {1, proportion(n, n).low, 1};
+  if (value <= 0) return {0, 0, proportion(0, n).high};
+  const double odds = std::log(value / (1 - value)), half = kNormal * error / (value * (1 - value));
+  const auto back = [](double t) { return 1 / (1 + std::exp(-t)); };
+  return {value, back(odds - half), back(odds + half)};
+}
+
 Share auroc(const at::Tensor& score, const at::Tensor& anomalous) {
   const at::Tensor strange = score.masked_select(anomalous), normal = score.masked_select(anomalous.logical_not());
   if (strange.size(0) == 0 || normal.size(0) == 0) return {kNan, kNan, kNan};
@@ -50,7 +52,8 @@ Share auroc(const at::Tensor& score, const at::Tensor& anomalous) {
     const auto n = static_cast<double>(v.size(0));
     return n > 1 ? v.var().item<double>() / n : 0.25;
   };
-  return logit_interval(over_normal.mean().item<double>(), std::sqrt(part(over_normal) + part(under_strange)));
+  return logit_interval(over_normal.mean().item<double>(), std::sqrt(part(over_normal) + part(under_strange)),
+                        std::min(strange.size(0), normal.size(0)));
 }
 
 Share average_precision(const at::Tensor& score, const at::Tensor& anomalous) {
@@ -66,7 +69,7 @@ Share average_precision(const at::Tensor& score, const at::Tensor& anomalous) {
     area += (h[i] - before) / positives * h[i] / static_cast<double>(i + 1);
     before = h[i];
   }
-  return logit_interval(area, std::sqrt(area * (1 - area) / positives));
+  return logit_interval(area, std::sqrt(area * (1 - area) / positives), static_cast<int64_t>(positives));
 }
 
 double conformal_threshold(const at::Tensor& normal, double false_alarms) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "obverse/apps/edit.h"
 #include "obverse/core/autograd.h"
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
@@ -191,7 +192,8 @@ at::Tensor move(const Directions& d, int64_t k, const at::Tensor& code, double s
 Effect measure_effect(LatentModel& model, const Directions& d, int64_t k, double strength, FeatureNetwork& judge,
                       const std::vector<std::string>& classes, int64_t n, Rng& rng) {
   const at::Tensor code = shaped(model, draw_flat(model, n, rng)), y = labels_in_turn(model, n);
-  const at::Tensor before = decode_all(model, code, y), after = decode_all(model, move(d, k, code, strength), y);
+  const at::Tensor before = decode_all(model, code, y),
+                   after = decode_all(model, within_prior(model, move(d, k, code, strength)), y);
   Effect effect;
   if (before.dim() == 4 && std::min(before.size(2), before.size(3)) >= 11)
     effect.kept = structural_similarity(before, after).mean().item<double>();

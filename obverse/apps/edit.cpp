@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "obverse/core/error.h"
+#include "obverse/core/table.h"
+#include "obverse/models/prior.h"
 
 namespace obverse {
 namespace {
@@ -38,6 +40,11 @@ at::Tensor mix_styles(const at::Tensor& coarse, const at::Tensor& fine, int64_t 
   at::Tensor mixed = coarse.clone();
   mixed.slice(1, first, last + 1).copy_(fine.slice(1, first, last + 1));
   return mixed;
+}
+
+at::Tensor within_prior(const LatentModel& model, const at::Tensor& code) {
+  const double bound = find_row(prior_table(), "prior", model.spaces().front().prior).bound;
+  return bound > 0 ? code.clamp(-bound, bound) : code;
 }
 
 LocalEdit edit_locally(LatentModel& model, const at::Tensor& x, const at::Tensor& code, const at::Tensor& y,

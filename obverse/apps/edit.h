@@ -17,6 +17,9 @@ struct LocalEdit {
   at::Tensor x, code;  // images [N, C, H, W], and the codes [N, ...] whose samples were taken under the mask
 };
 
+/// Codes brought back to where the model's prior has any: to its bounds, where it has such.
+at::Tensor within_prior(const LatentModel& model, const at::Tensor& code);
+
 /// Part of an image edited: the code is moved until the model makes the edited samples where the mask is 1 and the
 /// originals where it is 0, and only what lies under the mask is taken of it. x: originals [N, C, H, W], code: edited
 /// codes [N, ...], y: [N] or undefined, mask: [1, 1, H, W] in [0, 1]. Zhu 2016 (iGAN).

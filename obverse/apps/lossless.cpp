@@ -126,7 +126,7 @@ class BitsBackCoder : public LosslessCoder {
   at::Tensor decode(const std::string& bytes, int64_t count, const std::string& where,
                     const CodingProgress& progress) override {
     Rans rans(bytes, where);
-    at::Tensor images = empty_images(domain_, count);
+    std::vector<at::Tensor> parts;  // from the last group to the first: a forged count ends before it takes much memory
     std::vector<int64_t> sizes = group_sizes(count);
     int64_t left = count;
     for (auto size = sizes.rbegin(); size != sizes.rend(); ++size) {
@@ -137,14 +137,15 @@ class BitsBackCoder : public LosslessCoder {
         rans.pop({static_cast<uint32_t>(*bin), 1}, CodeBins::kPriorBits);
       }
       const at::Tensor numbers = decoder_.forward(centres(bins, *size));
-      const at::Tensor x = images.slice(0, left, left + *size);
+      const at::Tensor x = parts.emplace_back(empty_images(domain_, *size));
       for (int64_t i = *size - 1; i >= 0; --i) coder_.pop(rans, x.data_ptr<uint8_t>() + i * pixels_, row(numbers, i));
       const at::Tensor q = encoder_.forward(encoder_.of_images(x));
       for (int64_t i = *size - 1; i >= 0; --i) push_code(rans, row(q, i), bins.data() + i * codes_);
       if (progress) progress(count - left);
     }
     if (!rans.at_rest()) fail("{}: is damaged: its code does not end where it began", where);
-    return images;
+    std::reverse(parts.begin(), parts.end());
+    return parts.empty() ? empty_images(domain_, 0) : at::cat(parts);
   }
 
  private:
@@ -209,11 +210,11 @@ class AutoregressiveCoder : public LosslessCoder {
   at::Tensor decode(const std::string& bytes, int64_t count, const std::string& where,
                     const CodingProgress& progress) override {
     Rans rans(bytes, where);
-    at::Tensor images = empty_images(domain_, count);
+    std::vector<at::Tensor> parts;
     const double off = network_.levels()[0], on = network_.levels()[255];
     for (int64_t begin = 0; begin < count; begin += kGroup) {
       const int64_t n = std::min(kGroup, count - begin);
-      uint8_t* x = images.data_ptr<uint8_t>() + begin * pixels_;
+      auto* x = parts.emplace_back(empty_images(domain_, n)).data_ptr<uint8_t>();
       at::Tensor sums = network_.empty_sums(n);
       at::Tensor values = at::empty({n}, at::kDouble);
       for (int64_t pixel = 0; pixel < pixels_; ++pixel) {
@@ -230,7 +231,7 @@ class AutoregressiveCoder : public LosslessCoder {
       if (progress) progress(begin + n);
     }
     if (!rans.at_rest()) fail("{}: is damaged: its code does not end where it began", where);
-    return images;
+    return parts.empty() ? empty_images(domain_, 0) : at::cat(parts);
   }
 
  private:

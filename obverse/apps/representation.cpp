@@ -24,11 +24,13 @@ Share share_right(const at::Tensor& found, const at::Tensor& wanted) {
   return proportion((found == wanted).sum().item<int64_t>(), wanted.size(0));
 }
 
-// `count` rows, as many of each class as the next: drawn anew for each rng.
-at::Tensor balanced_rows(const at::Tensor& labels, int64_t classes, int64_t count, Rng& rng) {
+// `count` rows, as many of each class that there is as of the next: drawn anew for each rng.
+at::Tensor balanced_rows(const at::Tensor& labels, int64_t count, Rng& rng) {
   std::vector<at::Tensor> rows;
+  const at::Tensor present = labels.bincount().nonzero().squeeze(1);
+  const int64_t classes = present.size(0);
   for (int64_t k = 0; k < classes; ++k) {
-    const at::Tensor own = (labels == k).nonzero().squeeze(1);
+    const at::Tensor own = (labels == present[k]).nonzero().squeeze(1);
     const int64_t each = count / classes + (k < count % classes);
     rows.push_back(own.index_select(0, rng.permutation(own.size(0)).slice(0, 0, each)));
   }
@@ -81,13 +83,14 @@ ProbeResult probe(const Representation& r, const at::Tensor& train_labels, const
   result.neighbours =
       share_right(neighbour_labels(r.train, train_labels, classes, r.test, options.neighbours), test_labels);
   result.linear = share_right(linear_probe_labels(r.train, train_labels, classes, r.test), test_labels);
-  const int64_t least = train_labels.bincount({}, classes).min().item<int64_t>();
+  const at::Tensor counts = train_labels.bincount({}, classes), held = counts.masked_select(counts > 0);
+  const int64_t least = held.min().item<int64_t>(), present = held.size(0);
   for (const int64_t count : options.few) {
-    if ((count + classes - 1) / classes > least) continue;
+    if ((count + present - 1) / present > least) continue;
     Rng rng(options.seed, "few labels");
     std::vector<double> accuracy;
     for (int64_t i = 0; i < options.draws; ++i) {
-      const at::Tensor rows = balanced_rows(train_labels, classes, count, rng);
+      const at::Tensor rows = balanced_rows(train_labels, count, rng);
       const at::Tensor found =
           linear_probe_labels(r.train.index_select(0, rows), train_labels.index_select(0, rows), classes, r.test);
       accuracy.push_back(share_right(found, test_labels).value);

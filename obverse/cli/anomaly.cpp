@@ -175,7 +175,8 @@ void run_score(const ScoreCommand& c) {
   const auto start = Clock::now();
   const AnomalyScores scores = score_samples(detector, *loaded.model, data.x, rng);
   const double spent = seconds_since(start) / static_cast<double>(data.x.size(0));
-  const std::string out = !c.out.empty() ? c.out : file ? "anomaly" : c.detector;
+  const std::string parent = std::filesystem::path(c.detector).parent_path().string();
+  const std::string out = !c.out.empty() ? c.out : file ? parent.empty() ? "." : parent : c.detector;
   make_folder(out);
   write_lines(out, data, scores.value, conformal_p_values(detector.normal_scores, scores.value), detector.threshold);
   Json json = {{"method", detector.method},
@@ -260,7 +261,9 @@ void setup_score(CLI::App& app) {
   app.add_option("--model", c->model, "where the model lies now, if it was moved");
   app.add_option("--normal-classes", c->normal_classes,
                  "classes that are normal, by name, with commas; else those the model was trained on, or 'good'")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->expected(1)
+      ->take_all();
   app.add_option("--count", c->count, "so many samples alone, the first; 0: all")->check(CLI::Range(0, 1 << 30));
   app.add_option("--seed", c->seed, "of what is drawn")->capture_default_str();
   app.add_option("--out", c->out, "folder for scores.csv, scores.jsonl, summary.json, pictures; else the detector's")

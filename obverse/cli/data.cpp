@@ -53,7 +53,7 @@ void print_info(const Json& json) {
 void run_info(const DataCommand& c) {
   Json json = {{"source", c.options.source}, {"splits", Json::array()}};
   for (const char* split : {"train", "test"}) json["splits"].push_back(describe(load_dataset(c.options, split)));
-  if (c.json) return fmt::print("{}\n", json.dump(2)), void();
+  if (c.json) return fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)), void();
   print_info(json);
 }
 

@@ -115,7 +115,7 @@ void write_overview(const std::string& path, LatentModel& model, const Direction
   std::vector<at::Tensor> rows;
   for (int64_t k = 0; k < d.ways.size(0); ++k) {
     std::vector<at::Tensor> moved;
-    for (const double strength : by) moved.push_back(move(d, k, code, strength));
+    for (const double strength : by) moved.push_back(within_prior(model, move(d, k, code, strength)));
     rows.push_back(decode_all(model, at::cat(moved), y));
   }
   write_png(path, tile_images(to_bytes(at::cat(rows)), columns));
@@ -127,6 +127,10 @@ void run_find(EditCommand c) {
   const DataOptions options = data_named(c.data, loaded.recipe.data);
   const Dataset data = load_dataset_like(options, "train", loaded.domain.columns);
   const auto judge = choose_features(c.features, options, data, log_line);
+  const auto classes = static_cast<int64_t>(data.domain.classes.size());
+  if (judge->classes() > 0 && (judge->judged() > 1 || judge->classes() != classes))
+    fail("{}: its classifier tells {} classes apart, {} has {}: take --features random, which judges none", judge->name,
+         judge->classes(), data.name, classes);
   Rng rng(static_cast<uint64_t>(c.seed), "directions");
   const Directions d = find(c, loaded, data, *judge, rng);
   if (c.out.empty()) {
@@ -201,7 +205,7 @@ void run_apply(EditCommand c) {
     const bool folder = std::filesystem::is_directory(c.directions);
     const Directions d = read_directions(c.directions + (folder ? "/directions.npz" : ""), model);
     const int64_t k = find_direction(d, c.way);
-    for (const double strength : c.strengths) add(move(d, k, found.code, strength), found.y);
+    for (const double strength : c.strengths) add(within_prior(model, move(d, k, found.code, strength)), found.y);
   }
   make_folder(c.out);
   const auto width = static_cast<int64_t>(columns.size());
@@ -236,7 +240,8 @@ void animate(const std::string& path, const at::Tensor& frames, double rate) {
 void run_path(EditCommand c) {
   LoadedModel loaded = open(c);
   const std::vector<Latents> ends = codes_named(c, loaded);
-  const auto path = c.path == "linear" ? linear_path : spherical_path;
+  const bool normal = loaded.model->spaces().front().prior == "normal";  // an arc is of codes of a usual length
+  const auto path = c.path == "linear" || !normal ? linear_path : spherical_path;
   const at::Tensor codes = path(ends[0].code[0], ends[1].code[0], c.frames);
   at::Tensor y;
   if (ends[0].y.defined())  // a class has no halfway: the first end's, then the second's
@@ -252,7 +257,7 @@ void run_path(EditCommand c) {
 void run_arithmetic(EditCommand c) {
   LoadedModel loaded = open(c);
   const std::vector<Latents> terms = codes_named(c, loaded);
-  const at::Tensor result = terms[0].code - terms[1].code + terms[2].code;
+  const at::Tensor result = within_prior(*loaded.model, terms[0].code - terms[1].code + terms[2].code);
   std::vector<at::Tensor> all;
   for (const Latents& term : terms) all.push_back(decode_all(*loaded.model, term.code, term.y));
   all.push_back(decode_all(*loaded.model, result, terms[0].y));
@@ -351,7 +356,11 @@ void setup_edit(CLI::App& app) {
       ->check(CLI::Range(2, 1'000'000))
       ->capture_default_str();
   find.add_option("--strength", c->strength, "at which: so many times the spread of codes")->capture_default_str();
-  find.add_option("--strengths", c->strengths, "columns of the picture")->delimiter(',')->capture_default_str();
+  find.add_option("--strengths", c->strengths, "columns of the picture")
+      ->delimiter(',')
+      ->expected(1)
+      ->take_all()
+      ->capture_default_str();
   find.add_option("--from", c->from, "user: codes that the direction leads away from")->type_name("FILE.npz");
   find.add_option("--to", c->to, "user: codes that it leads to")->type_name("FILE.npz");
   find.add_option("--name", c->name, "user: what to call it")->capture_default_str();
@@ -368,6 +377,8 @@ void setup_edit(CLI::App& app) {
   apply.add_option("--way", c->way, "the direction, by name or number");
   apply.add_option("--strengths", c->strengths, "how far: times the spread of codes")
       ->delimiter(',')
+      ->expected(1)
+      ->take_all()
       ->capture_default_str();
   apply.add_option("--to-class", c->new_class, "of a conditional model: give the code this class");
   apply.add_option("--mask", c->mask, "change only what is white in this picture")->type_name("FILE.png");
@@ -377,7 +388,7 @@ void setup_edit(CLI::App& app) {
       add_command(app, *c, "path", "what lies between two pictures", "path", "folder for path.png and latents.npz");
   add_images(path, *c, 2, "both ends");
   add_space(path, *c);
-  path.add_option("--path", c->path, "how codes go")
+  path.add_option("--path", c->path, "how codes go; those that are not normal go straight")
       ->check(CLI::IsMember({"spherical", "linear"}))
       ->capture_default_str();
   path.add_option("--frames", c->frames, "both ends among them")->check(CLI::Range(2, 10'000))->capture_default_str();

@@ -102,7 +102,7 @@ void measure_model(const EvalCommand& c) {
   LoadedModel loaded = load_model(c.model);
   DataOptions options = data_named(c.data, loaded.recipe.data);
   options.limit = 0;  // however little of the data was trained on
-  if (!c.data.empty() && !c.path.empty()) options.path = c.path;
+  if (!c.path.empty()) options.path = c.path;
   if (c.size > 0) options.size = c.size;
   LatentModel& model = *loaded.model;
   if (model.translates() && (!c.options.metrics.empty() || c.model_metrics.empty()))
@@ -196,7 +196,9 @@ void setup_eval(CLI::App& app) {
          "--metrics", c->options.metrics,
          "some of those that 'obverse list metrics' names, with commas; else fid, kid, pr, dc and, where they suit the "
          "data, classes and modes")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->expected(1)
+      ->take_all();
   app.add_option("--samples", c->options.samples,
                  "generated samples; else 10000, 2500 for mixtures, 26000 for Stacked MNIST")
       ->check(CLI::Range(1, 100'000'000));

@@ -106,7 +106,8 @@ Targets load_targets(const std::string& name, int64_t count, const LoadedModel& 
     fail("--data {}: {}, the model is of {}: use data of that kind", options.source, data.domain.text(),
          model.domain.text());
   const Batch batch = data.head(count > 0 ? std::min(count, data.size()) : data.size());
-  return {batch.x, batch.y, {}, data.name + " test", {}};
+  const bool known = data.domain.classes == model.domain.classes;  // labels of other data are not the model's classes
+  return {batch.x, known ? batch.y : at::Tensor(), {}, data.name + " test", {}};
 }
 
 Targets own_targets(LatentModel& model, int64_t count, Rng& rng) {

@@ -77,6 +77,12 @@ Figure make_figure(const std::string& metric, const std::string& label, double v
 void run_likelihood(const LikelihoodCommand& c) {
   const LoadedModel loaded = load_model(c.model);
   LatentModel& model = *loaded.model;
+  if (model.translates()) fail("{}: translates images: likelihoods are of models that make them", c.model);
+  if (!model.differentiable())
+    fail("{}: what it decodes has no gradient, which the chains need: use eval --metrics likelihood", c.model);
+  if (c.observation == "bernoulli" && c.sigma > 0) fail("--sigma: a Bernoulli observation has none: leave it out");
+  if (c.observation == "bernoulli" && model.domain().kind != Domain::Kind::image)
+    fail("--observation bernoulli: is of pixels on or off, {} makes points: use gaussian", c.model);
   if (model.classes() > 0) fail("{}: the model needs labels: likelihoods are of unconditional models", c.model);
   const auto start = std::chrono::steady_clock::now();
   const LatentSpace space = model.spaces().at(0);

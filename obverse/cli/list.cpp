@@ -88,7 +88,8 @@ const std::vector<Listing>& listings() {
       {"features", "for eval --features, beside files and names of data sets", rows_of(feature_table)},
       {"methods", "for invert --method", rows_of(invert_table)},
       {"anomaly-methods", "for anomaly fit --method", rows_of(anomaly_table)},
-      {"keys", "every key of a recipe", recipe_keys},
+      {"keys", "keys of a recipe of the default kinds (gan, dcgan); train RECIPE --dry-run shows those of others",
+       recipe_keys},
   };
   return all;
 }

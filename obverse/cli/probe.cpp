@@ -108,9 +108,7 @@ void print_results(const Json& s) {
 void run_probe(const ProbeCommand& c) {
   const LoadedModel first = load_model(c.models.front());
   DataOptions options = data_named(c.data, first.recipe.data);
-  if (!c.data.empty() && !c.path.empty()) {
-    options.path = c.path;
-  }
+  if (!c.path.empty()) options.path = c.path;
   options.labels = true;
   options.limit = c.limit;
   const std::vector<TableColumn>& columns = first.domain.columns;
@@ -154,6 +152,8 @@ void setup_probe(CLI::App& app) {
   app.add_option("--data-path", c->path, "where that data set lies, if not in its usual place");
   app.add_option("--few", c->options.few, "how many labels a linear probe knows, with commas")
       ->delimiter(',')
+      ->expected(1)
+      ->take_all()
       ->check(CLI::Range(1, 1 << 30));
   app.add_option("--draws", c->options.draws, "of those labels")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--neighbours", c->options.neighbours, "of the k-nearest-neighbour vote")

@@ -73,6 +73,7 @@ Latents choose_codes(const SampleCommand& c, LatentModel& model, std::vector<std
 
 // A table's rows as a table again, other points as numbers.
 void write_points(const SampleCommand& c, const LoadedModel& loaded, const at::Tensor& x, const at::Tensor& y) {
+  if (!c.grid.empty()) fail("--grid: {} makes points, no images: use --out FILE.npz", c.model);
   const std::vector<TableColumn>& columns = loaded.domain.columns;
   const std::string path = !c.out.empty() ? c.out : columns.empty() ? "samples.npz" : "samples.csv";
   if (is_csv(path) && !columns.empty())

@@ -177,7 +177,7 @@ void setup_train(CLI::App& app) {
   c->resume_option = app.add_option("--resume", c->resume, "go on with this run, or with the newest of this recipe")
                          ->expected(0, 1)
                          ->type_name("RUN");
-  app.add_option("--seed", c->seed, "train.seed");
+  app.add_option("--seed", c->seed, "train.seed")->check(CLI::NonNegativeNumber);
   app.add_option("--init", c->init,
                  "train.init: a model file or run folder whose weights are taken over where they fit")
       ->type_name("MODEL");

@@ -122,6 +122,15 @@ void label_from_json(const std::string& text, const std::string& root, PictureLi
   list.classes = class_names(json, count);
 }
 
+bool is_utf8(const std::string& text) {
+  try {
+    nlohmann::json(text).dump();
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+  return true;
+}
+
 // folders: the class folders of all splits, so that a class has the same number in each; "" for pictures beside them.
 void label_from_folders(const std::set<std::string>& folders, const std::string& root, PictureList& list) {
   if (folders.size() < 2) return;
@@ -130,6 +139,9 @@ void label_from_folders(const std::set<std::string>& folders, const std::string&
   for (const std::string& folder : folders)
     if (!folder.empty()) index[folder] = 0;
   for (auto& [folder, label] : index) {
+    if (!is_utf8(folder))
+      list.problems.push_back(nlohmann::json(folder).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+                              ": a class folder's name is not UTF-8: rename it");
     label = static_cast<int64_t>(list.classes.size());
     list.classes.push_back(folder);
   }

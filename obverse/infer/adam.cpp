@@ -23,6 +23,7 @@ void slow_down(const OptimiseOptions& options, Candidates& c, at::Tensor& lr_fac
 // Every code by itself: images do not know of each other. The step size falls to 0 by a cosine.
 void descend_by_adam(const Objective& objective, Candidates& c, int64_t begin, int64_t end) {
   const OptimiseOptions& o = objective.options;
+  if (begin == 0 && objective.bound > 0) c.code = c.code.clamp(-objective.bound, objective.bound);
   if (begin == 0) c.memory = {at::zeros_like(c.code), at::zeros_like(c.code), at::ones({c.size()}, c.code.options())};
   at::Tensor &first = c.memory[0], &second = c.memory[1], &lr_factor = c.memory[2];
   for (int64_t step = begin; step < end; ++step) {
@@ -36,6 +37,7 @@ void descend_by_adam(const Objective& objective, Candidates& c, int64_t begin, i
     const at::Tensor direction =
         first / (1 - std::pow(o.beta1, t)) / ((second / (1 - std::pow(o.beta2, t))).sqrt() + 1e-8);
     c.code = c.code - lr * beside(lr_factor, c.code) * direction;
+    if (objective.bound > 0) c.code = c.code.clamp(-objective.bound, objective.bound);  // beyond it no slope leads back
     if (o.clip > 0) {
       const at::Tensor fresh =
           objective.model.spaces().front().draw(c.code.size(0), objective.rng).to(c.code.scalar_type());

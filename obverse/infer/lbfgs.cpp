@@ -159,13 +159,18 @@ void descend_by_lbfgs(const Objective& objective, Candidates& c, int64_t begin, 
   const OptimiseOptions& o = objective.options;
   const bool curved = o.curvature_every > 0 && c.code.flatten(1).size(1) <= kLargestCode;
   const int64_t rough = std::min(o.rough_steps, o.steps / 2);
+  if (begin == 0 && objective.bound > 0) c.code = c.code.clamp(-objective.bound, objective.bound);
   if (begin == 0) start(objective, c, rough > 0);
   for (int64_t step = begin; step < end; ++step) {
     if (step == rough && rough > 0) look_closely(objective, c);
     if (curved && step % o.curvature_every == 0) refresh(objective, c, step / o.curvature_every);
     Memory memory(c.memory);
-    const at::Tensor move = memory.reach.unsqueeze(1) * direction(memory);  // [M, D]
-    const at::Tensor trial = c.code + move.view_as(c.code);
+    at::Tensor move = memory.reach.unsqueeze(1) * direction(memory);  // [M, D]
+    at::Tensor trial = c.code + move.view_as(c.code);
+    if (objective.bound > 0) {  // beyond it no slope leads back
+      trial = trial.clamp(-objective.bound, objective.bound);
+      move = (trial - c.code).flatten(1);
+    }
     const auto [loss, gradient] = probe(objective, trial, c.y, step < rough);
     const at::Tensor slope = gradient.flatten(1);
     const at::Tensor taken = loss <= memory.loss + kSufficient * row_dot(memory.slope, move);

@@ -83,6 +83,12 @@ class Sheet {
   std::vector<Figure> figures_;
 };
 
+// Labels of other data are not the model's classes.
+void check_labels(const ModelComparison& c) {
+  if (c.loaded.model->classes() > 0 && c.test.domain.classes != c.loaded.domain.classes)
+    fail("{}: its classes are not those of {}, which it would have to be told", c.test.name, c.loaded.model->name);
+}
+
 at::Tensor labels_for(const LatentModel& model, const at::Tensor& y) { return model.classes() > 0 ? y : at::Tensor(); }
 
 // Of a mixture: the share of samples whose codes, drawn where the encoder is stochastic, decode to their own mode.
@@ -173,12 +179,13 @@ void add_probes(const ModelComparison& c, Sheet& sheet) {
     add_one("1-nn", nearest, nearest_floor);
     add_one("linear probe", linear, linear_floor);
   };
-  add("codes", codes_of);
+  if (model.classes() == 0) add("codes", codes_of);  // a conditional encoder's say what it was told
   if (c.options.probe == "both" && model.has_encoder_features()) add("features", features_of_encoder);
 }
 
 std::vector<Figure> measure_inference(const ModelComparison& c) {
   const auto start = Clock::now();
+  check_labels(c);
   const LatentModel& model = *c.loaded.model;
   const InvertMethod& method = choose_method(model, c.options.invert.method);
   Sheet sheet(
@@ -198,6 +205,7 @@ std::vector<Figure> measure_inference(const ModelComparison& c) {
 
 std::vector<Figure> measure_likelihood(const ModelComparison& c) {
   const auto start = Clock::now();
+  check_labels(c);
   LatentModel& model = *c.loaded.model;
   const bool exact = model.likelihood() == Likelihood::exact;
   const int64_t samples = c.options.bound_samples;

@@ -174,6 +174,8 @@ Optimised optimise(LatentModel& model, const at::Tensor& x, const Starts& starts
                    Rng& rng, const InferProgress& progress) {
   if (options.pixel_weight == 0 && options.feature_weight == 0)
     fail("pixel_weight and feature_weight are 0: nothing tells one code from another");
+  if (options.steps > 0 && !model.differentiable())
+    fail("{}: what it decodes has no gradient to descend by: codes cannot be refined", model.name);
   if (options.sphere && model.spaces().front().prior != "normal")
     fail("sphere: codes of {} are not normal, they have no usual length", model.name);
   if (options.prior_weight > 0 && model.spaces().front().prior == "uniform")

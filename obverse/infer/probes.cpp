@@ -46,7 +46,7 @@ at::Tensor neighbour_labels(const at::Tensor& x, const at::Tensor& y, int64_t cl
 at::Tensor linear_probe_labels(const at::Tensor& x, const at::Tensor& y, int64_t classes, const at::Tensor& test_x) {
   constexpr int64_t kBatch = 256, kEpochs = 10, kLeast = 300;  // at least so many steps
   constexpr double kRate = 0.05, kPenalty = 1e-4, kBeta1 = 0.9, kBeta2 = 0.99;
-  const at::Tensor mean = x.mean(0), spread = x.std(0).clamp_min(1e-6);
+  const at::Tensor mean = x.mean(0), spread = x.size(0) > 1 ? x.std(0).clamp_min(1e-6) : at::ones_like(mean);
   const auto standard = [&](const at::Tensor& t) {  // with a column of ones for the bias
     return at::cat({(t - mean) / spread, at::ones({t.size(0), 1}, t.options())}, 1);
   };

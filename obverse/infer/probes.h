@@ -10,7 +10,7 @@ namespace obverse {
 at::Tensor nearest_labels(const at::Tensor& x, const at::Tensor& y, const at::Tensor& test_x);
 
 /// The label that most of each test vector's `count` nearest training vectors have; of equally many, that of the
-/// nearest among them: [M].
+/// nearer ones, whose votes count a little more: [M].
 at::Tensor neighbour_labels(const at::Tensor& x, const at::Tensor& y, int64_t classes, const at::Tensor& test_x,
                             int64_t count);
 

@@ -110,5 +110,14 @@ TEST(Mixture, FindsTheGaussiansThatMadeTheData) {
   EXPECT_NEAR(m.factor[1 - large][0][0].item<double>(), 1, 0.1);
 }
 
+TEST(Detection, PerfectSeparationOfAFewIsNoCertainty) {
+  const at::Tensor score = at::arange(25, at::kDouble), anomalous = score >= 20;
+  for (const Share& s : {auroc(score, anomalous), average_precision(score, anomalous)}) {
+    EXPECT_EQ(s.value, 1);
+    EXPECT_EQ(s.high, 1);
+    EXPECT_NEAR(s.low, 5 / (5 + 1.959964 * 1.959964), 1e-3);  // Wilson's, of 5 out of 5
+  }
+}
+
 }  // namespace
 }  // namespace obverse

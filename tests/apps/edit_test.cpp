@@ -53,5 +53,17 @@ TEST(LocalEdits, ChangeNothingBesideTheMask) {
   EXPECT_TRUE(at::allclose(model.decode(edit.code, {}), edit.x, 1e-2, 1e-2));
 }
 
+TEST(Codes, StayWithinAUniformPrior) {
+  class Uniform : public LinearModel {
+   public:
+    using LinearModel::LinearModel;
+    std::vector<LatentSpace> spaces() const override { return {{"z", {2}, "uniform"}}; }
+  } uniform(2, 3);
+  LinearModel normal(2, 3);
+  const at::Tensor code = at::tensor({-1.5f, 0.5f}).view({1, 2});
+  EXPECT_TRUE(at::equal(within_prior(uniform, code), at::tensor({-1.f, 0.5f}).view({1, 2})));
+  EXPECT_TRUE(at::equal(within_prior(normal, code), code));
+}
+
 }  // namespace
 }  // namespace obverse

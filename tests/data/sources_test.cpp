@@ -103,6 +103,14 @@ TEST(Folder, FilesBesideItsFoldersDoNotHideThem) {
   EXPECT_TRUE(train.labels.defined());
 }
 
+TEST(Folder, ClassesHaveNamesThatCanBeWritten) {
+  const TemporaryFolder folder;
+  put_class_folders(folder.path(), 5);
+  std::filesystem::create_directory(folder.file("\xff_a"));
+  write_png(folder.file("\xff_a/0.png"), numbered(0));
+  EXPECT_THAT(load_refusal(folder.path()), HasSubstr("not UTF-8"));
+}
+
 TEST(Folder, TestPicturesAreNotLearnedFromWhereTrainingPicturesAreMissing) {
   const TemporaryFolder folder;
   put_class_folders(folder.file("a/test"), 5);

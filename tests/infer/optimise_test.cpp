@@ -321,5 +321,47 @@ TEST(Optimise, RefusesWhatOnlyANormalPriorHas) {
   EXPECT_THAT(refusal([&] { search(model, at::zeros({1, 10}), options); }), ::testing::HasSubstr("as likely"));
 }
 
+/// x = tanh(2 z), codes uniform in [-1, 1].
+class UniformModel : public FormulaModel {
+ public:
+  UniformModel() : FormulaModel(8, 8) {}
+  std::vector<LatentSpace> spaces() const override { return {{"z", {8}, "uniform"}}; }
+  at::Tensor decode(const at::Tensor& z, const at::Tensor&) override { return at::tanh(2 * z).mm(mix_); }
+
+ private:
+  at::Tensor mix_ = Rng(2, "mix").normal({8, 8});
+};
+
+// A number of a code that has gone beyond the prior's bound comes back when that is better.
+TEST_P(Descent, ComesBackFromTheBoundOfAUniformPrior) {
+  UniformModel model;
+  Rng rng(1);
+  const at::Tensor code = 1.6 * rng.uniform({40, 8}) - 0.8, x = model.decode(code, {});
+  OptimiseOptions options;
+  options.descent = GetParam();
+  options.steps = 300;
+  options.restarts = 1;
+  options.pool = 1;
+  options.lr = 0.3;  // wide first steps
+  const Optimised found = optimise(model, x, draw_starts(model, x, {}, options, rng), options, rng);
+  EXPECT_LE(found.code.abs().max().item<double>(), 1);
+  EXPECT_GT((found.loss < 1e-3).to(at::kDouble).mean().item<double>(), 0.8) << found.loss;
+}
+
+TEST(Optimise, AModelWithoutGradientIsRefused) {
+  class Fixed : public LinearModel {
+   public:
+    using LinearModel::LinearModel;
+    bool differentiable() const override { return false; }
+  } model(2, 3);
+  Rng rng(1);
+  OptimiseOptions options;
+  const Starts starts{at::zeros({1, 2}), {}, at::zeros({1}, at::kLong)};
+  EXPECT_THAT(refusal([&] {
+                optimise(model, at::zeros({1, 3}), starts, options, rng);
+              }),
+              ::testing::HasSubstr("no gradient"));
+}
+
 }  // namespace
 }  // namespace obverse
