@@ -94,8 +94,8 @@ def draw(results):
                 parts += plots.panel(350 * column, title, "thousand images shown", "FID" if column == 0 else "", lines, log_x=False)
         parts.append("</g>")
     names = ("from scratch", "transferred", "transferred, D's first layer frozen")
-    parts += plots.legend(56, 310 * len(results) + 16, [(n, c, None) for n, c in zip(names, plots.COLOURS)], 200)
-    plots.save(f"{ROOT}/docs/images/transfer.svg", 1050, 310 * len(results) + 30, parts)
+    parts += plots.legend(56, 310 * len(results) + 22, [(n, c, None) for n, c in zip(names, plots.COLOURS)], 200)
+    plots.save(f"{ROOT}/docs/images/transfer.svg", 1050, 310 * len(results) + 36, parts)
 
 
 def show(runs, pair, columns=16, lines=2):
@@ -111,7 +111,8 @@ def show(runs, pair, columns=16, lines=2):
     both = Image.new("RGB", (strips[0].width, 2 * strips[0].height + 8), "white")
     for i, strip in enumerate(strips):
         both.paste(strip, (0, i * (strip.height + 8)))
-    both = both.resize((2 * both.width, 2 * both.height), Image.NEAREST)
+    if side == 28:
+        both = both.resize((2 * both.width, 2 * both.height), Image.NEAREST)
     both.save(f"{ROOT}/docs/images/transfer-{pair}.png")
 
 
