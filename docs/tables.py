@@ -123,7 +123,7 @@ def anomaly_table(results):
         for name, row in rows.items():
             cells = [f"{100 * row['classes'][k]['auroc']:.1f}" if k in row["classes"] else "" for k in classes]
             mean = f"{100 * row['auroc']:.1f}" if len(row["classes"]) == len(classes) else ""
-            lines.append(f"| {name} | " + " | ".join(cells) + f" | {mean} | {row['kimg'] or 'none'} | {row['seconds_per_sample']:.0e} |")
+            lines.append(f"| {name} | " + " | ".join(cells) + f" | {mean} | {format(row['kimg'], 'g') if row['kimg'] else 'none'} | {row['seconds_per_sample']:.0e} |")
         lines.append("")
     return "\n".join(lines).strip()
 
