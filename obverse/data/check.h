@@ -21,7 +21,7 @@ struct DataReport {
 /// out of range, exact duplicates, overlap of train and test, unreadable files, constant images.
 DataReport check_data(const DataOptions& options);
 
-/// Writes a source as a StyleGAN zip (PNG members and dataset.json). size 0: as it is.
+/// Writes a source as a StyleGAN zip (PNG members and dataset.json), size 0: as it is. Returns how many images it has.
 int64_t prepare_data(const DataOptions& options, const std::string& split, const std::string& out);
 
 }  // namespace obverse

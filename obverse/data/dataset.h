@@ -42,7 +42,7 @@ struct Batch {
 /// A data set held in memory: images as bytes, points as floats.
 struct Dataset {
   std::string name;   // "fashion-mnist"
-  std::string split;  // "train" or "test"
+  std::string split;  // "train", "test", ...
   Domain domain;
   at::Tensor samples;                     // uint8 [N, C, H, W] for images, float32 [N, D] for points
   at::Tensor labels;                      // int64 [N] or undefined
@@ -80,8 +80,8 @@ struct DatasetRow {
 };
 const std::vector<DatasetRow>& dataset_table();
 
-/// split: "train", "test", or "held-out" (what data.held_out keeps from training: its last share, after the choice of
-/// classes); a source without a test split of its own keeps the last tenth of a fixed shuffle apart.
+/// split: "train", "test", "all" of both, or "held-out" (what data.held_out keeps from training: its last share, after
+/// the choice of classes); a source without a test split of its own keeps the last tenth of a fixed shuffle apart.
 /// Throws UserError: one line, or for damaged folders every problem, a line each.
 Dataset load_dataset(const DataOptions& options, const std::string& split);
 

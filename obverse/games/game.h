@@ -94,8 +94,8 @@ class Game {
   /// Whether training changes what the model generates: monitors and metrics of samples mean something.
   virtual bool learns_to_generate() const { return true; }
 
-  /// Whether a main loss has a gradient in the other players' parameters too. Not where they meet through samples that
-  /// were cut off: from a pool, or at a penalty's points.
+  /// Whether a main loss has its whole gradient in the other players' parameters too. Not where they meet through
+  /// samples or features that were cut off: from a pool, at a penalty's points, as what others are compared with.
   virtual bool intertwined() const { return true; }
 
   /// Real batches that a round shows; images seen are counted by it.

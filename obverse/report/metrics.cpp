@@ -2,8 +2,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <set>
 
+#include "obverse/core/student.h"
 #include "obverse/report/format.h"
 #include "obverse/report/metric_words.h"
 #include "obverse/report/plot.h"
@@ -42,6 +45,23 @@ std::vector<History> histories(const RunRecord& run) {
   std::stable_sort(result.begin(), result.end(),
                    [](const History& a, const History& b) { return rank_of(*a.back()) < rank_of(*b.back()); });
   return result;
+}
+
+// What the last snapshot was measured to be: of three or more sets of samples their mean, with Student's interval.
+Measurement latest(const History& history) {
+  Measurement shown = *history.back();
+  std::map<double, double> sets;  // by seed
+  for (const Measurement* m : history)
+    if (m->kimg == shown.kimg && m->seed) sets[*m->seed] = m->value;
+  const auto n = static_cast<double>(sets.size());
+  if (n < 3) return shown;
+  double mean = 0, squares = 0;
+  for (const auto& [seed, value] : sets) mean += value / n;
+  for (const auto& [seed, value] : sets) squares += (value - mean) * (value - mean);
+  const double half = student_quantile(0.05, n - 1) * std::sqrt(squares / (n - 1) / n);
+  shown.value = mean, shown.low = mean - half, shown.high = mean + half;
+  shown.interval = fmt::format("Student's, over {} sets of samples", sets.size());
+  return shown;
 }
 
 std::string title_of(const Measurement& m) {
@@ -163,9 +183,10 @@ std::string draw_metrics(const RunRecord& run) {
   std::string rows, charts, protocol;
   bool first = true;  // of those measured in the same way
   for (const History& history : histories(run)) {
-    const std::string next = protocol_of(*history.back());
+    const Measurement shown = latest(history);
+    const std::string next = protocol_of(shown);
     if (!rows.empty() && next != protocol) rows += protocol_row(protocol), first = true;
-    rows += table_row(*history.back(), first) + draw_details(*history.back());
+    rows += table_row(shown, first) + draw_details(shown);
     charts += draw_history(history, run);
     protocol = next;
     first = false;

@@ -93,6 +93,19 @@ TEST_F(Report, LetsNothingHostileThrough) {
   EXPECT_FALSE(has(page, "<img src=x"));
 }
 
+TEST_F(Report, ShowsTheMeanOfSetsOfSamplesBesideTheirFloor) {
+  write("recipe.toml", "");
+  std::string lines;
+  for (int seed = 0; seed < 3; ++seed)
+    lines += "{\"metric\": \"fid5k\", \"results\": {\"fid5k\": " + std::to_string(10 + 2 * seed) +
+             "}, \"floor\": {\"fid5k\": 0.75}, \"seed\": " + std::to_string(seed) + "}\n";
+  write("metric-fid5k.jsonl", lines);
+  const std::string page = render();
+  EXPECT_TRUE(has(page, "<b>12</b>"));
+  EXPECT_TRUE(has(page, "7.03 to 17"));  // 4.303 * 2 / sqrt(3) on either side
+  EXPECT_TRUE(has(page, "0.75"));
+}
+
 TEST_F(Report, QuotesThePathOfTheRunForAShell) {
   RunRecord run;
   run.path = "runs/00001-plain";
