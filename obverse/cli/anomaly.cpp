@@ -263,6 +263,7 @@ void setup_score(CLI::App& app) {
                  "classes that are normal, by name, with commas; else those the model was trained on, or 'good'")
       ->delimiter(',')
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("--count", c->count, "so many samples alone, the first; 0: all")->check(CLI::Range(0, 1 << 30));
   app.add_option("--seed", c->seed, "of what is drawn")->capture_default_str();

@@ -359,6 +359,7 @@ void setup_edit(CLI::App& app) {
   find.add_option("--strengths", c->strengths, "columns of the picture")
       ->delimiter(',')
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all()
       ->capture_default_str();
   find.add_option("--from", c->from, "user: codes that the direction leads away from")->type_name("FILE.npz");
@@ -378,6 +379,7 @@ void setup_edit(CLI::App& app) {
   apply.add_option("--strengths", c->strengths, "how far: times the spread of codes")
       ->delimiter(',')
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all()
       ->capture_default_str();
   apply.add_option("--to-class", c->new_class, "of a conditional model: give the code this class");

@@ -153,6 +153,7 @@ void setup_probe(CLI::App& app) {
   app.add_option("--few", c->options.few, "how many labels a linear probe knows, with commas")
       ->delimiter(',')
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all()
       ->check(CLI::Range(1, 1 << 30));
   app.add_option("--draws", c->options.draws, "of those labels")->check(CLI::Range(1, 1000))->capture_default_str();

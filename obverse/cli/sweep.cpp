@@ -281,10 +281,12 @@ void setup_sweep(CLI::App& app) {
       ->type_name("KEY=VALUE,...")
       ->required()
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("--set", c->set, "change a key of the recipe for all")
       ->type_name("KEY=VALUE")
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("--seeds", c->seeds, "runs of each setting, with seeds 0, 1, ...")
       ->check(CLI::Range(1, 1000))

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 
 #include "obverse/cli/commands.h"
 #include "obverse/cli/interrupt.h"
@@ -172,12 +173,13 @@ void setup_train(CLI::App& app) {
   app.add_option("--set", c->set, "change a key of the recipe: train.kimg=100")
       ->type_name("KEY=VALUE")
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("--out", c->out, "folder of runs")->capture_default_str();
   c->resume_option = app.add_option("--resume", c->resume, "go on with this run, or with the newest of this recipe")
                          ->expected(0, 1)
                          ->type_name("RUN");
-  app.add_option("--seed", c->seed, "train.seed")->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", c->seed, "train.seed")->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
   app.add_option("--init", c->init,
                  "train.init: a model file or run folder whose weights are taken over where they fit")
       ->type_name("MODEL");

@@ -126,6 +126,14 @@ TEST(Program, WhatIsNoNumberIsRefusedWhereverANumberGoes) {
   shell.expect_refused({"edit", "apply", "run", "--strengths", "1,inf"}, "inf is not a finite number");
 }
 
+TEST(Program, OptionsDoNotSwallowWhatFollowsThem) {
+  Shell shell;
+  shell.expect_refused({"train", "--set", "train.kimg=1", "/nowhere.toml"}, "cannot read /nowhere.toml");
+  shell.expect_refused({"eval", "--metrics", "fid,kid", "/nowhere"}, "cannot read /nowhere");
+  shell.expect_refused({"probe", "--few", "10,20", "/nowhere"}, "cannot read /nowhere");
+  shell.expect_refused({"train", shell.recipe(), "--seed", "-5"}, "--seed: Value -5 not in range 0");
+}
+
 TEST(Program, OutputThatCannotBeWrittenIsAnError) {
   Shell shell;
   const std::string command = std::string(OBVERSE_PROGRAM) + " list --json > /dev/full 2> " + shell.folder.file("err");
