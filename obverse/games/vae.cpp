@@ -70,11 +70,10 @@ at::Tensor VaeModel::log_prob(const at::Tensor& x, const at::Tensor& y, int64_t 
     std::vector<at::Tensor> weights;
     for (int64_t done = 0; done < samples; done += slice)
       weights.push_back(log_weights(decoder_, q, shown, y, std::min(slice, samples - done), rng));
-    // A Gaussian's density times the distance of two levels, so that figures compare with those of probabilities.
-    const bool continuous = decoder_.row->name == "gaussian" && domain().kind == Domain::Kind::image;
-    const auto numbers = static_cast<double>(x[0].numel());
-    const double width = continuous ? numbers * std::log(2.0 / static_cast<double>(decoder_.levels - 1)) : 0;
-    return log_mean_exp(at::cat(weights)) + width;
+    const at::Tensor bound = log_mean_exp(at::cat(weights));
+    if (!decoder_.row->density || domain().kind != Domain::Kind::image) return bound;
+    // A density times the distance of two levels compares with probabilities.
+    return bound + static_cast<double>(x[0].numel()) * std::log(2.0 / static_cast<double>(decoder_.levels - 1));
   });
 }
 

@@ -23,7 +23,6 @@ void slow_down(const OptimiseOptions& options, Candidates& c, at::Tensor& lr_fac
 // Every code by itself: images do not know of each other. The step size falls to 0 by a cosine.
 void descend_by_adam(const Objective& objective, Candidates& c, int64_t begin, int64_t end) {
   const OptimiseOptions& o = objective.options;
-  if (begin == 0 && objective.bound > 0) c.code = c.code.clamp(-objective.bound, objective.bound);
   if (begin == 0) c.memory = {at::zeros_like(c.code), at::zeros_like(c.code), at::ones({c.size()}, c.code.options())};
   at::Tensor &first = c.memory[0], &second = c.memory[1], &lr_factor = c.memory[2];
   for (int64_t step = begin; step < end; ++step) {

@@ -159,7 +159,6 @@ void descend_by_lbfgs(const Objective& objective, Candidates& c, int64_t begin, 
   const OptimiseOptions& o = objective.options;
   const bool curved = o.curvature_every > 0 && c.code.flatten(1).size(1) <= kLargestCode;
   const int64_t rough = std::min(o.rough_steps, o.steps / 2);
-  if (begin == 0 && objective.bound > 0) c.code = c.code.clamp(-objective.bound, objective.bound);
   if (begin == 0) start(objective, c, rough > 0);
   for (int64_t step = begin; step < end; ++step) {
     if (step == rough && rough > 0) look_closely(objective, c);

@@ -61,6 +61,7 @@ class Search {
         fail("feature_weight: {} has no discriminator to take features of: name a network, or set it to 0", model.name);
       features_ = target_features();
     }
+    if (prior_.bound > 0) candidates_.code = candidates_.code.clamp(-prior_.bound, prior_.bound);
     seconds_ = at::zeros({x.size(0)}, at::kDouble);
   }
   void run(const InferProgress& progress);

@@ -64,7 +64,7 @@ Tensor logistic_mixture(const Tensor& x, const Tensor& output, const Tensor&, in
 const std::vector<LikelihoodRow>& likelihood_table() {
   static const std::vector<LikelihoodRow> table = {
       {"gaussian", "Kingma 2014, appendix C.2, one learned standard deviation (Rybkin 2021); a density", gaussian,
-       false, true, false},
+       false, true, false, false, true},
       {"bernoulli", "Kingma 2014, appendix C.1: each pixel on or off", bernoulli, true, false},
       {"discretised-logistic", "Kingma 2016, section 5.2: probabilities of an image's levels, one learned scale",
        discretised_logistic},

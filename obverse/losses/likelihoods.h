@@ -16,7 +16,8 @@ struct LikelihoodRow {
   bool of_logits = false;
   bool has_scale = true;
   bool images_only = true;
-  bool mixes = false;  // output: [N, 3 K C, H, W], of K components, as logistic_mixture_mean has it
+  bool mixes = false;    // output: [N, 3 K C, H, W], of K components, as logistic_mixture_mean has it
+  bool density = false;  // of real numbers, where the others are probabilities of levels
 };
 
 /// gaussian, bernoulli, discretised-logistic, logistic-mixture.
