@@ -1,6 +1,6 @@
 # A room includes only rooms above it. Run: cmake -DROOT=<source folder> -P architecture_test.cmake
 cmake_minimum_required(VERSION 3.25)
-set(ROOMS core recipe io data layers losses models games metrics infer train report apps cli)
+set(ROOMS core recipe io data layers losses models games metrics infer train report apps studio cli)
 set(VIOLATIONS "")
 set(ABOVE "")
 foreach(ROOM ${ROOMS})

@@ -20,6 +20,7 @@ void setup_probe(CLI::App& app);
 void setup_compress(CLI::App& app);
 void setup_decompress(CLI::App& app);
 void setup_report(CLI::App& app);
+void setup_studio(CLI::App& app);
 void setup_list(CLI::App& app);
 void setup_completion(CLI::App& app);
 
@@ -44,6 +45,7 @@ const std::vector<Command>& command_table() {
       {"compress", "make images into few bytes, by a model's probabilities or its codes", setup_compress},
       {"decompress", "get back the images that compress took", setup_decompress},
       {"report", "write a run's report, one HTML file", setup_report},
+      {"studio", "pages over a folder of runs: watch, play with models, train", setup_studio},
       {"list", "show what is known by name: losses, models, metrics, ...", setup_list},
       {"completion", "print completions for bash", setup_completion},
   };

@@ -17,7 +17,7 @@ struct Command {
 };
 
 /// data, explain, train, sweep, sample, translate, eval, compare, likelihood, features, invert, posterior, edit,
-/// anomaly, probe, compress, decompress, report, list, completion: one file each, `cli/<name>.cpp`.
+/// anomaly, probe, compress, decompress, report, studio, list, completion: one file each, `cli/<name>.cpp`.
 const std::vector<Command>& command_table();
 
 }  // namespace obverse

@@ -36,14 +36,6 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
   return files;
 }
 
-// image: uint8 [C, H, W]; returns [channels, H, W]. Luma weights of ITU-R BT.601, as Pillow's mode "L".
-at::Tensor with_channels(const at::Tensor& image, int64_t channels) {
-  if (image.size(0) == channels) return image;
-  if (channels == 3) return image.expand({3, -1, -1});
-  const at::Tensor luma = at::tensor({0.299f, 0.587f, 0.114f}).view({3, 1, 1});
-  return (image.to(at::kFloat) * luma).sum(0, true).round().to(at::kByte);
-}
-
 at::Tensor read_target(const std::string& path, const Domain& domain, bool resize) {
   const int64_t height = domain.shape[1], width = domain.shape[2];
   at::Tensor image = with_channels(read_image(path), domain.shape[0]);

@@ -20,19 +20,6 @@ struct TranslateCommand {
   std::vector<std::string> pictures;
 };
 
-// The picture as the model's data are: their size, their number of channels. [C, H, W] bytes.
-at::Tensor fitted(const std::string& path, const Domain& domain) {
-  at::Tensor image = read_image(path);
-  if (domain.shape[1] != domain.shape[2]) {
-    image = resize_bicubic(image.unsqueeze(0), domain.shape[1], domain.shape[2]).squeeze(0);
-  } else {
-    image = resize_square(image.unsqueeze(0), domain.shape[2]).squeeze(0);
-  }
-  if (image.size(0) == 1) return image.expand({domain.shape[0], -1, -1});
-  if (domain.shape[0] == 1) return image.to(at::kFloat).mean(0, true).round().to(at::kByte);
-  return image;
-}
-
 void run_translate(const TranslateCommand& c) {
   LoadedModel loaded = load_model(c.model);
   LatentModel& model = *loaded.model;
@@ -41,7 +28,9 @@ void run_translate(const TranslateCommand& c) {
   const auto wanted = std::find(names.begin(), names.end(), c.to);
   if (wanted == names.end()) fail("--to {}: {} translates to {} and to {}", c.to, c.model, names[0], names[1]);
   std::vector<at::Tensor> images;
-  for (const std::string& path : c.pictures) images.push_back(fitted(path, model.domain()));
+  const std::vector<int64_t>& shape = model.domain().shape;
+  for (const std::string& path : c.pictures)
+    images.push_back(fit_image(read_image(path), shape[0], shape[1], shape[2]));
   const at::Tensor x = at::stack(images).to(at::kFloat) / 127.5 - 1;
   const at::Tensor y = at::full({x.size(0)}, wanted - names.begin(), at::kLong);
   const at::Tensor both = at::stack({x, decode_all(model, x, y)}, 1).flatten(0, 1);

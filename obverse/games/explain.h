@@ -1,6 +1,7 @@
 #pragma once
 
 #include "obverse/games/game.h"
+#include "obverse/games/recipe.h"
 
 namespace obverse {
 
@@ -21,5 +22,9 @@ struct NetworkCost {
 
 /// Every network of a game, as one round of all phases with random data in `domain` uses it. batch: samples in a batch.
 std::vector<NetworkCost> network_costs(Game& game, const Domain& domain, int64_t batch);
+
+/// A recipe's game as text: networks layer by layer, each player's loss as formulas, schedules as small plots. Loads
+/// the recipe's data. Throws UserError as load_dataset and build_game do.
+std::string explain_recipe(Recipe& recipe);
 
 }  // namespace obverse

@@ -109,4 +109,18 @@ at::Tensor resize_square(const at::Tensor& x, int64_t size) {
       x.slice(2, (h - side) / 2, (h - side) / 2 + side).slice(3, (w - side) / 2, (w - side) / 2 + side), size, size);
 }
 
+at::Tensor with_channels(const at::Tensor& image, int64_t channels) {
+  if (image.size(0) == channels) return image;
+  if (channels == 3) return image.expand({3, -1, -1});
+  const at::Tensor luma = at::tensor({0.299f, 0.587f, 0.114f}).view({3, 1, 1});
+  return (image.to(at::kFloat) * luma).sum(0, true).round().to(at::kByte);
+}
+
+at::Tensor fit_image(const at::Tensor& image, int64_t channels, int64_t height, int64_t width) {
+  const at::Tensor x = with_channels(image, channels);
+  if (x.size(1) == height && x.size(2) == width) return x;
+  if (height == width) return resize_square(x.unsqueeze(0), height).squeeze(0);
+  return resize_bicubic(x.unsqueeze(0), height, width).squeeze(0);
+}
+
 }  // namespace obverse

@@ -32,11 +32,18 @@ static bool grows(const fs::path& path) {
   return path.extension() == ".jsonl" || name == "log.txt" || name.find("tfevents") != std::string::npos;
 }
 
+// Asks for the lock twice: is_held may have it for a moment.
+static bool lock_file(int file) {
+  if (::flock(file, LOCK_EX | LOCK_NB) == 0) return true;
+  ::usleep(20'000);
+  return ::flock(file, LOCK_EX | LOCK_NB) == 0;
+}
+
 RunFolder::RunFolder(std::string path) : path_(std::move(path)) {
   lock_ = ::open((path_ + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_ < 0)
     fail("{}: cannot be written ({}): choose another --out or mend its permissions", path_, std::strerror(errno));
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+  if (!lock_file(lock_)) {
     ::close(std::exchange(lock_, -1));
     fail("{}: another process is training this run: wait for it or stop it first", path_);
   }
@@ -47,6 +54,14 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
 
 RunFolder::~RunFolder() {
   if (lock_ >= 0) ::close(lock_);
+}
+
+bool RunFolder::is_held(const std::string& path) {
+  const int file = ::open((path + "/.lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool held = ::flock(file, LOCK_SH | LOCK_NB) != 0;
+  ::close(file);
+  return held;
 }
 
 RunFolder RunFolder::create(const std::string& out, const std::string& name) {

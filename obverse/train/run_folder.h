@@ -17,6 +17,9 @@ class RunFolder {
   /// The path of the newest run of this name under `out`; any name when empty. Throws UserError when there is none.
   static std::string newest(const std::string& out, const std::string& name);
 
+  /// Whether a process trains this run now.
+  static bool is_held(const std::string& path);
+
   RunFolder(RunFolder&& other) noexcept;
   ~RunFolder();
   const std::string& path() const { return path_; }

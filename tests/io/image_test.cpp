@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <cmath>
+
 #include "obverse/io/files.h"
 #include "obverse/io/npz.h"
 #include "obverse/io/resize.h"
@@ -191,6 +193,16 @@ TEST(Apng, HoldsEveryFrameInOrder) {
   std::string last = encode_png(frames[2]);  // its data, cut out of a file of its own
   const size_t at = last.find("IDAT");
   EXPECT_EQ(data[2], last.substr(at + 4, data[2].size()));
+}
+
+TEST(FitImage, TakesAnyPictureAsImagesOfAShape) {
+  const at::Tensor colour = at::arange(3 * 6 * 4, at::kByte).view({3, 6, 4});
+  EXPECT_TRUE(at::equal(fit_image(colour, 3, 6, 4), colour));
+  const at::Tensor grey = with_channels(colour, 1);
+  EXPECT_EQ(grey[0][0][0].item<int64_t>(), std::lround(0.587 * 24 + 0.114 * 48));
+  EXPECT_TRUE(at::equal(fit_image(grey, 3, 6, 4), grey.expand({3, 6, 4})));
+  EXPECT_TRUE(at::equal(fit_image(colour, 3, 4, 4), colour.slice(1, 1, 5)));  // the middle square
+  EXPECT_EQ(fit_image(colour, 1, 3, 2).sizes(), at::IntArrayRef({1, 3, 2}));
 }
 
 }  // namespace
