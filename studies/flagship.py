@@ -64,10 +64,14 @@ def run(*words):
     return done.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def tables_of(recipe):
+    with open(f"{ROOT}/recipes/{recipe}.toml", "rb") as f:
+        return tomllib.load(f)
+
+
 def alike(recipe):
     """Settings that make a recipe's networks narrower, and hold its step sizes."""
-    with open(f"{ROOT}/recipes/{recipe}.toml", "rb") as f:
-        tables = tomllib.load(f)
+    tables = tables_of(recipe)
     widths = [f"{name}.channels={[n // NARROWER for n in table['channels']]}" for name, table in tables.items() if "channels" in table]
     steps = [f"{name}.optimiser.lr={{from={table['optimiser']['lr']['from']}, to=0, start={HELD}, over={1 - HELD}, shape='linear'}}"
              for name, table in tables.items() if "optimiser" in table]
