@@ -128,6 +128,13 @@ def anomaly_table(results):
     return "\n".join(lines).strip()
 
 
+def speed_line(results):
+    """Of docs/results/anomaly_speed.json: how many times faster than AnoGAN as published."""
+    book = results["AnoGAN as published"]
+    others = "; ".join(f"{name}: {1000 * seconds:.2g} ms, {book / seconds:.0f} times as fast" for name, seconds in results.items() if name != "AnoGAN as published")
+    return f"AnoGAN as published takes {book:.2g} s an image. {others}."
+
+
 def choice_line(results):
     """Of docs/results/anomaly_choice.json: the best variant, the second, the worst."""
     ranked = sorted(((row["mean"], name) for name, row in results.items()), reverse=True)
@@ -253,6 +260,33 @@ def transfer_table(results):
                     lines.append(f"| {name} | {count} | {len(curves)} | " +
                                  " | ".join(f"{statistics.mean(c):.1f} ({min(c):.1f} to {max(c):.1f})" for c in cells) + " |")
         lines.append("")
+    return "\n".join(lines)
+
+
+def family_rows(results, family, scale=1):
+    return [row for key, row in results["rows"].items() if key.startswith(f"{family}/{scale}/")]
+
+
+def families_table(results):
+    """Of docs/results/families.json: at the recipes' step sizes, means over seeds."""
+    columns = {"kimg": ".0f", "fid": ".1f", "coverage": ".3f", "bits": ".2f", "mse": ".4f", "infer_ms": ".2g", "sample_ms": ".2g", "gain": ".2f", "kept": ".2f"}
+    lines = ["| | numbers to make a sample | thousand images | FID | coverage | bits/dim | error of a test image | ms to infer it | ms to draw one | class gained | structure kept |",
+             "|---" * (len(columns) + 2) + "|"]
+    for family in ("gan", "vae", "flow"):
+        rows = family_rows(results, family)
+        numbers = rows[0]["parameters"]
+        cells = [f"{numbers.get('generator', numbers.get('flow', 0)) / 1000:.0f} k"]
+        cells += [format(statistics.mean(row[key] for row in rows), form) if key in rows[0] else "none" for key, form in columns.items()]
+        lines.append(f"| {family} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def families_steps(results):
+    """The same: FID and coverage of every seed at each step size."""
+    lines = ["| FID (coverage) of each seed | a quarter of the recipe's steps | the recipe's | four times |", "|---|---|---|---|"]
+    for family in ("gan", "vae", "flow"):
+        cells = [", ".join("failed" if "failed" in row else f"{row['fid']:.1f} ({row['coverage']:.2f})" for row in family_rows(results, family, scale)) for scale in (0.25, 1, 4)]
+        lines.append(f"| {family} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -401,7 +435,8 @@ def remedies_cells(results):
 TABLES = {"table": table, "floors_table": floors_table, "remedies_worth": remedies_worth, "remedies_cells": remedies_cells,
           "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
           "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
-          "anomaly_table": anomaly_table, "choice_line": choice_line, "flagship_table": flagship_table, "flagship_short": flagship_short, "published_table": published_table, "transfer_table": transfer_table,
+          "anomaly_table": anomaly_table, "choice_line": choice_line, "speed_line": speed_line, "families_table": families_table, "families_steps": families_steps,
+          "flagship_table": flagship_table, "flagship_short": flagship_short, "published_table": published_table, "transfer_table": transfer_table,
           "lossless_table": lossless_table, "zoo_table": zoo_table, "price_table": price_table, "judged_table": judged_table, "inferences_table": inferences_table,
           "price_reading": price_reading, "probe_table": probe_table, "probe_reading": probe_reading, "inversion_reading": inversion_reading,
           "found_table": found_table, "editing_table": editing_table, "lossy_psnr": lambda r: lossy_table(r, "psnr", ".2f"),

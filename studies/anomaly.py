@@ -2,6 +2,7 @@
 """One-class anomaly detection by every method: train on one class, test on all. Writes docs/results/anomaly.json.
 
 usage: OBVERSE_DATA=FOLDER studies/anomaly.py [--data mnist] [--program build/release/obverse] [--runs runs/anomaly] [--classes 0,1,...] [--minutes M]
+       OBVERSE_DATA=FOLDER studies/anomaly.py --speed   on a quiet machine, when the models are there: docs/results/anomaly_speed.json
 
 For each class five small models are trained (VAE, WGAN-GP, its encoder after the fact, BiGAN, flow) on nine tenths of the class's
 training images; the last tenth sets the threshold. Every method then scores the whole test set; AnoGAN, which optimises each image's
@@ -116,6 +117,30 @@ def scored(options, folder, method, extra, count):
     return result
 
 
+def measure_speed(options, label, repeats=5):
+    """Seconds an image of AnoGAN as published, one image after another by so many steps of Adam (Schlegl 2017), and of the methods here. One thread."""
+    generator = trained(options, "gan", label)
+    book, steps = [], 500
+    for seed in range(repeats):
+        out = json.loads(run([options.program, "invert", generator, "--count", "1", "--batch", "1", "--restarts", "1", "--descent", "adam", "--lr", "0.01", "--steps", str(steps),
+                              "--features", "0.1", "--seed", str(seed), "--out", os.path.join(options.runs, "speed"), "--json"]))
+        book.append(out["seconds_per_image"] / out["steps_mean"] * steps)  # where it was done before them all
+    speeds = {"AnoGAN as published": sorted(book)[repeats // 2]}
+    for name, model, method, _, count in METHODS:
+        if model in ("gan", "encoder", "bigan"):
+            out = os.path.join(trained(options, model, label), f"anomaly-{method}")
+            times = []
+            for _ in range(repeats):
+                run([options.program, "anomaly", "score", out, "--count", str(count or 2000), "--out", os.path.join(options.runs, "speed")])
+                with open(os.path.join(options.runs, "speed", "summary.json")) as f:
+                    times.append(json.load(f)["seconds_per_sample"])
+            speeds[name] = sorted(times)[repeats // 2]
+    with open(f"{ROOT}/docs/results/anomaly_speed.json", "w") as f:
+        json.dump(speeds, f, indent=1)
+        f.write("\n")
+    print(speeds)
+
+
 def mean_of(results, key):
     return sum(r[key] for r in results.values()) / len(results)
 
@@ -130,7 +155,11 @@ def main():
     parser.add_argument("--models", default=",".join(MODELS), help="methods of these models alone")
     parser.add_argument("--share", type=float, default=1, help="of the training budget")
     parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--speed", action="store_true", help="seconds an image, of the first of the classes alone")
     options = parser.parse_args()
+    if options.speed:
+        os.environ["OMP_NUM_THREADS"] = "1"
+        return measure_speed(options, options.classes.split(",")[0])
     path = f"{ROOT}/docs/results/anomaly.json"
     stop = time.time() + 60 * options.minutes
     for label in options.classes.split(","):
