@@ -86,6 +86,14 @@ void write_maps(const ProbeCommand& c, const Representation& codes, const at::Te
   if (n > 10) write_png(c.out + "/map-tsne.png", draw_map(tsne(some), kinds));
 }
 
+// Of the same samples, every representation has the same counts.
+void tell_left_out(const ProbeOptions& options, const Json& measured) {
+  for (const int64_t count : options.few)
+    if (std::none_of(measured.begin(), measured.end(), [&](const Json& f) { return f["labels"] == count; }))
+      fmt::print(stderr, "note: --few {} is left out: some class has fewer training samples than its share of them\n",
+                 count);
+}
+
 void print_results(const Json& s) {
   fmt::print("{}: {} training and {} test samples; share of test labels read right\n", s["data"].get<std::string>(),
              s["train"].get<int64_t>(), s["test"].get<int64_t>());
@@ -133,6 +141,7 @@ void run_probe(const ProbeCommand& c) {
     if (options.source == "shapes" && options.classes.empty() && r.train.size(1) <= 512)
       summary["disentanglement"].push_back(disentanglement_json(r, shape_factors("test"), c.options.seed));
   }
+  tell_left_out(c.options, summary["probes"].front()["few"]);
   std::error_code error;
   std::filesystem::create_directories(c.out, error);
   if (error) fail("{}: cannot make the folder ({}): name another with --out", c.out, error.message());

@@ -32,6 +32,7 @@ TEST(ProbeCommand, PutsCodesBesidePixelsAndAnUntrainedEncoder) {
   const std::string model = folder.file("runs/00000-m"), out = model + "/probe";
   const auto summary = nlohmann::json::parse(run({"probe", model, "--limit", "600", "--few", "12,60,9000", "--draws",
                                                   "2", "--mapped", "60", "--out", out, "--json"}));
+  EXPECT_THAT(slurp(folder.file("log.err")), HasSubstr("--few 9000 is left out"));
   ASSERT_EQ(summary["probes"].size(), 6u);  // codes and hidden features, the same untrained, pixels, components
   for (const auto& row : summary["probes"]) {
     EXPECT_GT(row["linear"]["value"].get<double>(), 0.3) << row;  // three shapes
