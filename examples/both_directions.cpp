@@ -16,6 +16,8 @@ int main(int argc, char** argv) try {
   obverse::start_engine(1);
   obverse::LoadedModel loaded = obverse::load_model(argv[1]);  // a run folder or its model.safetensors
   obverse::LatentModel& model = *loaded.model;
+  if (loaded.domain.kind != obverse::Domain::Kind::image)
+    return std::fprintf(stderr, "%s makes no images\n", argv[1]), 2;
   const at::Tensor y = model.classes() > 0 ? at::arange(4, at::kLong).remainder(model.classes()) : at::Tensor();
 
   const at::Tensor code = obverse::latents_for_seeds(model, {0, 1, 2, 3});  // [4, ...], as `obverse sample --seeds 0-3`
@@ -27,7 +29,6 @@ int main(int argc, char** argv) try {
   const at::Tensor picture = obverse::fit_image(obverse::read_image(argv[2]), shape[0], shape[1], shape[2]);
   obverse::InvertOptions options;
   options.method = "auto";  // the model's encoder, optimisation, or both
-  options.budget_ms = 500;
   obverse::Rng rng(0, "invert");
   const obverse::Inversion found =
       obverse::invert(model, picture.unsqueeze(0).to(at::kFloat) / 127.5 - 1, {}, options, rng);

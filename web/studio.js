@@ -3,7 +3,6 @@
 // ---- asking, and building the page ---------------------------------------------------------------------------------
 
 const view = document.getElementById('view'), problem = document.getElementById('problem'), busy = document.getElementById('busy');
-let leave = () => {};  // ends what the page at hand does by itself
 
 function tell(text) {
   problem.textContent = text;
@@ -72,15 +71,20 @@ function newest(work) {
 }
 
 // Calls `work` now and every so many milliseconds, until the page is left.
-function keepDoing(work, milliseconds) {
-  let over = false, timer = 0;
-  const step = async () => {
-    if (!document.hidden) await work().catch(error => tell(error.message));
-    if (!over) timer = setTimeout(step, milliseconds);
-  };
-  const before = leave;
-  leave = () => { before(); over = true; clearTimeout(timer); };
-  return step();
+async function keepDoing(page, work, milliseconds) {
+  let failed = '';
+  while (page.isConnected) {
+    if (!document.hidden)
+      try {
+        await work();
+        if (failed && problem.textContent == failed) tell('');  // it is well again
+        failed = '';
+      } catch (error) {
+        failed = error.message;
+        if (page.isConnected) tell(failed);
+      }
+    await new Promise(then => setTimeout(then, milliseconds));
+  }
 }
 
 // ---- runs ----------------------------------------------------------------------------------------------------------
@@ -107,11 +111,11 @@ function card(run) {
     make('div.figures', {}, ...figures)));
 }
 
-async function showRuns() {
+async function showRuns(page) {
   const cards = make('div.runs'), lead = make('p.lead');
-  view.append(make('h1', {}, 'Runs'), lead, cards);
+  page.append(make('h1', {}, 'Runs'), lead, cards);
   let before = '';
-  await keepDoing(async () => {
+  keepDoing(page, async () => {
     const {folder, runs} = await ask('/api/runs'), text = JSON.stringify(runs.map(r => ({...r, changed: 0})));
     if (text == before) return;
     before = text;
@@ -123,34 +127,36 @@ async function showRuns() {
 
 // ---- one run -------------------------------------------------------------------------------------------------------
 
-async function showRun(name, tab) {
+async function showRun(page, name, tab) {
   const {runs} = await ask('/api/runs'), run = runs.find(r => r.name == name);
   if (!run) throw new Error(`${name}: no such run`);
-  const {actions} = run.model ? await ask(path('api', 'models', name, 'actions')) : {actions: []};
-  const state = make('span'), buttons = make('div.row');
+  const state = make('span'), buttons = make('div.row'), body = make('div');
+  const tabs = ['play', 'report'], at = tabs.includes(tab) ? tab : run.model && !run.running ? 'play' : 'report';
+  page.append(make('h1', {}, name), make('p.lead', {}, run.about || '', make('br'), state), buttons,
+    make('nav.tabs', {}, ...tabs.map(t => make('a' + (t == at ? '.here' : ''), {href: `#/runs/${encodeURIComponent(name)}/${t}`}, t == 'play' ? 'Play with the model' : 'Report'))), body);
+  const reload = at == 'report' ? showReport(body, name) : null;
+  let last = run;
+  keepDoing(page, async () => {
+    const now = (await ask('/api/runs')).runs.find(r => r.name == name);
+    if (!now) return;
+    if ((now.model && !last.model) || (last.running && !now.running)) return show();
+    state.replaceChildren(now.running ? make('span.live', {}, `${round(now.kimg || 0, 4)} of ${round(now.total_kimg)} kimg, ${Math.round(now.images_per_second || 0)} images/s`)
+      : `${round(now.kimg || 0, 4)} of ${round(now.total_kimg || 0)} kimg.`);
+    if (reload && now.kimg != last.kimg) reload();
+    last = now;
+  }, 4000);
+  if (!run.model) {
+    if (at == 'play') body.append(make('p.missing', {}, 'There is no model yet: it comes with the first snapshot.'));
+    return;
+  }
+  if (at == 'play') await showModel(body, name);
+  const {actions} = await ask(path('api', 'models', name, 'actions'));
   const act = (action, text) => make('button', {onclick: () => attempt(async () => {
     await ask('/api/jobs', {action, run: name});
     location.hash = '#/jobs';
   })}, text);
   for (const {name: action, help} of actions)
     if (action != 'resume' || (!run.running && run.resumable && run.kimg < run.total_kimg)) buttons.append(act(action, help));
-  const tabs = ['play', 'report'], at = tabs.includes(tab) ? tab : run.model && !run.running ? 'play' : 'report';
-  view.append(make('h1', {}, name), make('p.lead', {}, run.about || '', make('br'), state), buttons,
-    make('nav.tabs', {}, ...tabs.map(t => make('a' + (t == at ? '.here' : ''), {href: `#/runs/${encodeURIComponent(name)}/${t}`}, t == 'play' ? 'Play with the model' : 'Report'))));
-  const body = make('div');
-  view.append(body);
-  let kimg = run.kimg, showing = null;
-  if (at == 'report') showing = showReport(body, name);
-  else if (run.model) await showModel(body, name);
-  else body.append(make('p.missing', {}, 'There is no model yet: it comes with the first snapshot.'));
-  keepDoing(async () => {
-    const now = (await ask('/api/runs')).runs.find(r => r.name == name);
-    if (!now) return;
-    state.replaceChildren(now.running ? make('span.live', {}, `${round(now.kimg || 0, 4)} of ${round(now.total_kimg)} kimg, ${Math.round(now.images_per_second || 0)} images/s`)
-      : `${round(now.kimg || 0, 4)} of ${round(now.total_kimg || 0)} kimg.`);
-    if (showing && now.kimg != kimg) showing();
-    kimg = now.kimg;
-  }, 4000);
 }
 
 // The report as it is now; the function returned makes it anew and keeps the reader's place.
@@ -160,7 +166,7 @@ function showReport(body, name) {
   body.append(frame);
   return () => {
     const place = frame.contentWindow ? frame.contentWindow.scrollY : 0;
-    frame.onload = () => frame.contentWindow.scrollTo(0, place);
+    frame.onload = () => frame.contentWindow.scrollTo({top: place, behavior: 'instant'});
     frame.contentWindow.location.reload();
   };
 }
@@ -168,10 +174,11 @@ function showReport(body, name) {
 // ---- play with a model ---------------------------------------------------------------------------------------------
 
 async function showModel(body, run, space = 'z') {
-  const about = await ask(`${path('api', 'models', run)}?space=${space}`);
+  const about = await ask(`${path('api', 'models', run)}?space=${encodeURIComponent(space)}`);
   if (about.kind == 'points') return showPoints(body, run, about);
   if (about.translates) return showTranslator(body, run, about);
-  const model = {run, space, about, address: path('api', 'models', run), trunc: 1, base: null, label: -1, strengths: [], ways: null};
+  const model = {run, space, about, address: path('api', 'models', run), trunc: 1, base: null, label: -1, strengths: [], ways: null,
+    range: about.prior == 'normal' ? 3 : 1, untruncated: () => {}};
   const picture = codePanel(model), left = make('div'), right = make('div');
   left.append(samplePanel(model, picture), ...(about.inverts ? [invertPanel(model, picture)] : []));
   right.append(picture.panel, wayPanel(model, picture), endsPanel(model, picture));
@@ -208,6 +215,7 @@ function samplePanel(model, picture) {
     take(Math.floor(event.offsetY / image.clientHeight * rows) * sheet.columns + Math.floor(event.offsetX / image.clientWidth * sheet.columns));
   };
   for (const control of [seed, trunc, label, count]) control.oninput = draw;
+  model.untruncated = () => { trunc.value = model.trunc = 1; draw(); };
   draw();
   return make('div.panel', {}, make('h3', {}, 'From code to data'), make('div.row', {}, field('first seed', seed), field('samples', count),
     about.conditional ? field('class', label) : null, field('truncation', trunc),
@@ -227,7 +235,7 @@ function codePanel(model) {
     const z = code(), answer = await ask(`${model.address}/decode?${query(model)}`, {codes: [z], labels: [model.label]});
     image.src = png(answer.png);
     note.textContent = `${z.length} numbers; drawn in ${round(answer.milliseconds)} ms. Drag the bars to change them.`;
-    drawBars(bars, z);
+    drawBars(bars, answer.codes[0], model.range);  // where its prior has bounds, within them
   });
   const self = {
     image, code, decode,
@@ -243,25 +251,24 @@ function codePanel(model) {
     if (!event.buttons || !model.base) return;
     const box = bars.getBoundingClientRect(), i = Math.floor((event.clientX - box.left) / box.width * model.base.length);
     if (i < 0 || i >= model.base.length) return;
-    model.base[i] += kBarRange * (1 - 2 * (event.clientY - box.top) / box.height) - code()[i];
+    model.base[i] += model.range * (1 - 2 * (event.clientY - box.top) / box.height) - code()[i];
     decode();
   };
   bars.onpointerdown = event => { bars.setPointerCapture(event.pointerId); drag(event); };
   bars.onpointermove = drag;
-  self.panel = make('div.panel', {}, image, note, bars, about.conditional ? make('div.row', {}, field('class', label)) : null);
+  self.panel = make('div.panel', {}, image, note, bars, about.conditional && model.space == 'z' ? make('div.row', {}, field('class', label)) : null);
   return self;
 }
 
-const kBarRange = 3;  // a bar's height, in the prior's standard deviations
-
-function drawBars(canvas, z) {
+// range: of the numbers, a bar's height.
+function drawBars(canvas, z, range) {
   const width = canvas.width = canvas.clientWidth * devicePixelRatio, height = canvas.height, g = canvas.getContext('2d');
   const style = getComputedStyle(document.documentElement), step = width / z.length;
   g.fillStyle = style.getPropertyValue('--grid');
   g.fillRect(0, height / 2 - 1, width, 2);
   g.fillStyle = style.getPropertyValue('--g');
   z.forEach((value, i) => {
-    const bar = Math.max(-1, Math.min(1, value / kBarRange)) * height / 2;
+    const bar = Math.max(-1, Math.min(1, value / range)) * height / 2;
     g.fillRect(i * step, height / 2 - Math.max(0, bar), Math.max(1, step - (step > 4 ? 1.5 : 0)), Math.abs(bar));
   });
 }
@@ -270,10 +277,13 @@ function drawBars(canvas, z) {
 function wayPanel(model, picture) {
   const {about} = model, sliders = make('div.ways'), kinds = [...about.directions, ...about.found];
   if (!kinds.length) return make('div');
-  const kind = choice(kinds.map(k => [k, {sefa: 'from weights (SeFa)', pca: 'from components (GANSpace)'}[k] || k]), kinds[0]);
+  const first = kinds.find(k => k != 'pca') || '';  // components take their time
+  const kind = choice([...(first ? [] : [['', 'choose …']]), ...kinds.map(k => [k, {sefa: 'from weights (SeFa)', pca: 'from components (GANSpace)'}[k] || k])], first);
   const load = () => attempt(async () => {
+    if (!kind.value) return;
+    const ways = await ask(`${model.address}/directions?${query(model, {kind: kind.value})}`);
     if (model.base) model.base = picture.code();  // keeps what was reached
-    model.ways = await ask(`${model.address}/directions?${query(model, {kind: kind.value})}`);
+    model.ways = ways;
     model.strengths = model.ways.names.map(() => 0);
     sliders.replaceChildren(...model.ways.names.flatMap((name, k) => {
       const shown = make('output', {}, '0'), slider = make('input', {type: 'range', min: '-4', max: '4', step: '0.1', value: '0', 'aria-label': name});
@@ -295,31 +305,36 @@ function wayPanel(model, picture) {
 
 const lengthOf = z => Math.sqrt(z.reduce((sum, v) => sum + v * v, 0));
 
-// On the arc from a to b, lengths going evenly from one to the other.
-function between(a, b, t) {
+// From a to b, straight or on the arc, lengths going evenly from one to the other.
+function between(a, b, t, onArc) {
+  const straight = () => a.map((v, i) => (1 - t) * v + t * b[i]);
   const la = lengthOf(a), lb = lengthOf(b), cosine = a.reduce((sum, v, i) => sum + v * b[i], 0) / (la * lb || 1);
   const angle = Math.acos(Math.max(-1, Math.min(1, cosine)));
-  if (angle < 1e-4 || Math.PI - angle < 1e-4) return a.map((v, i) => (1 - t) * v + t * b[i]);
+  if (!onArc || la < 1e-9 || lb < 1e-9 || angle < 1e-4 || Math.PI - angle < 1e-4) return straight();
   const length = (1 - t) * la + t * lb, wa = Math.sin((1 - t) * angle) / Math.sin(angle) / la, wb = Math.sin(t * angle) / Math.sin(angle) / lb;
   return a.map((v, i) => length * (wa * v + wb * b[i]));
 }
 
 // Two codes kept, and what lies between them.
 function endsPanel(model, picture) {
-  const kept = [null, null], places = [make('div', {role: 'button', tabindex: '0', title: 'keep the code here'}, 'keep'), make('div', {role: 'button', tabindex: '0', title: 'keep the code here'}, 'keep')];
+  const {about} = model, kept = [null, null], places = [make('div', {role: 'button', tabindex: '0', title: 'keep the code here'}, 'keep'), make('div', {role: 'button', tabindex: '0', title: 'keep the code here'}, 'keep')];
   const slider = make('input', {type: 'range', min: '0', max: '1', step: '0.01', value: '0', disabled: true, 'aria-label': 'between the two'});
   const ends = make('div.ends', {}, places[0], slider, places[1]);
   places.forEach((place, i) => {
     place.onclick = () => attempt(async () => {
       if (!model.base) return;
-      const z = picture.code(), {png: shown} = await ask(`${model.address}/decode?${query(model)}`, {codes: [z], labels: [model.label]});
-      kept[i] = z;
+      const z = picture.code(), label = model.label;
+      const {png: shown} = await ask(`${model.address}/decode?${query(model)}`, {codes: [z], labels: [label]});
+      kept[i] = {z, label};
       place.replaceChildren(make('img', {src: png(shown), alt: 'kept code'}));
       slider.disabled = !(kept[0] && kept[1]);
     });
     place.onkeydown = event => { if (event.key == 'Enter' || event.key == ' ') place.onclick(); };
   });
-  slider.oninput = () => picture.take(between(kept[0], kept[1], Number(slider.value)), -1);
+  slider.oninput = () => {  // the class changes in the middle
+    const t = Number(slider.value);
+    picture.take(between(kept[0].z, kept[1].z, t, about.prior == 'normal'), kept[t < 0.5 ? 0 : 1].label);
+  };
   return make('div.panel', {}, make('h3', {}, 'Between two codes'), ends,
     make('p.note', {}, 'Click a place to keep the code at hand there; with two kept, slide from one to the other.'));
 }
@@ -354,6 +369,7 @@ function invertPanel(model, picture) {
         make('p.note', {}, `${answer.method}: mean squared error ${round(answer.mse)}, ${round(answer.psnr)} dB, ${round(1000 * answer.seconds)} ms, ${answer.steps} steps` +
           (answer.labels ? `, as ${about.classes[answer.labels[0]]}` : '') + '.'));
       if (answer.outside) found.append(make('p.state', {}, 'It lies outside what the model can make: the error is larger than between the model’s own samples.'));
+      if (about.spaces.length > 1 && model.trunc != 1) model.untruncated();  // the code was found without
       picture.take(answer.codes[0], answer.labels ? answer.labels[0] : -1);
     } catch (error) {
       found.replaceChildren();
@@ -405,25 +421,26 @@ function scatter(canvas, ...clouds) {
 
 // ---- a new run -----------------------------------------------------------------------------------------------------
 
-async function showNew() {
+async function showNew(page) {
   const {folder, recipes} = await ask('/api/recipes');
-  const chooser = choice([['', 'choose …'], ...recipes.map(r => [r.file, r.file.replace('.toml', '')])], ''), about = make('p.lead'), form = make('div'), text = make('pre');
+  const chooser = choice([['', 'choose …'], ...recipes.map(r => [r.file, r.file.replace('.toml', '') + (r.problem ? ' (needs something)' : '')])], ''), about = make('p.lead'), form = make('div'), text = make('pre');
   const explain = make('button', {disabled: true}, 'Explain'), train = make('button.main', {disabled: true}, 'Train'), note = make('p.note');
   let source = '', changes = {};
-  view.append(make('h1', {}, 'New run'), make('p.lead', {}, recipes.length ? `Begin from a recipe of ${folder}/, change what you like, and train.` : `${folder}/ holds no recipes: name their folder with --recipes.`),
+  page.append(make('h1', {}, 'New run'), make('p.lead', {}, recipes.length ? `Begin from a recipe of ${folder}/, change what you like, and train.` : `${folder}/ holds no recipes: name their folder with --recipes.`),
     make('div.row', {}, field('recipe', chooser), explain, train), about, note, text, form);
   text.hidden = true;
   const asked = () => ({text: source, set: Object.entries(changes).map(([key, value]) => `${key}=${value}`)});
-  let good = null;  // the last recipe that was right: its changes and keys
+  let good = null, refused = 0;  // the last recipe that was right: its text, changes, keys; when one was not
   const check = newest(async () => {
     explain.disabled = train.disabled = true;
-    const wanted = {...changes};
+    const wanted = {source, changes: {...changes}};
     try {
       const recipe = await ask('/api/check', asked());
       about.textContent = recipe.about;
-      good = {changes: wanted, keys: recipe.keys};
+      good = {...wanted, keys: recipe.keys, text: recipe.text};
     } catch (error) {
-      if (good) changes = {...good.changes};  // the change is taken back
+      refused = Date.now();
+      if (good) [source, changes] = [good.source, {...good.changes}];  // the change is taken back
       throw error;
     } finally {
       explain.disabled = train.disabled = !good;
@@ -445,12 +462,19 @@ async function showNew() {
     }));
     if (focused) { const again = form.querySelector(`[data-key="${CSS.escape(focused)}"]`); if (again) again.focus(); }
   };
+  // Another kind has other keys: those of the old one go.
+  const setKind = (key, kind) => attempt(async () => {
+    source = (await ask('/api/kind', {text: good.text, key, kind})).text;
+    changes = {};
+    note.textContent = `${key} = ${kind}: what belonged to the kind before it is left out.`;
+    check();
+  });
   const keyRow = ({key, type, value, doc, known}) => {
     const bare = value.replace(/^['"](.*)['"]$/s, '$1'), set = v => { changes[key] = v; check(); };
     let control;
     if (known.length && !value.startsWith('[')) {
       control = choice(known, bare);
-      control.onchange = () => set(JSON.stringify(control.value));
+      control.onchange = () => key.endsWith('.kind') && key.split('.').length == 2 ? setKind(key, control.value) : set(JSON.stringify(control.value));
     } else if (value == 'true' || value == 'false') {
       control = choice(['true', 'false'], value);
       control.onchange = () => set(control.value);
@@ -466,6 +490,7 @@ async function showNew() {
     source = (await ask(path('api', 'recipes', chooser.value))).text;
     changes = {};
     good = null;
+    note.textContent = '';
     text.hidden = true;
     form.replaceChildren();
     check();
@@ -481,6 +506,7 @@ async function showNew() {
     }
   });
   train.onclick = () => attempt(async () => {
+    if (Date.now() - refused < 1000) throw new Error('A value was just taken back: look at it, then train.');
     await ask('/api/jobs', {action: 'train', ...asked()});
     location.hash = '#/jobs';
   });
@@ -488,16 +514,16 @@ async function showNew() {
 
 // ---- jobs ----------------------------------------------------------------------------------------------------------
 
-async function showJobs() {
+async function showJobs(page) {
   const list = make('div');
-  view.append(make('h1', {}, 'Jobs'), make('p.lead', {}, 'One after another; stopping a training keeps a checkpoint to go on from.'), list);
+  page.append(make('h1', {}, 'Jobs'), make('p.lead', {}, 'One after another; stopping a training keeps a checkpoint to go on from.'), list);
   let before = '';
-  await keepDoing(async () => {
+  keepDoing(page, async () => {
     const {jobs} = await ask('/api/jobs'), text = JSON.stringify(jobs);
     if (text == before) return;
     before = text;
     list.replaceChildren(...jobs.map(job => {
-      const end = ['running', 'waiting'].includes(job.state) ? make('button', {onclick: () => attempt(() => ask(`/api/jobs/${job.id}/stop`, {}))}, 'Stop') : null;
+      const end = ['running', 'waiting'].includes(job.state) ? make('button', {disabled: job.stopping, onclick: () => attempt(() => ask(`/api/jobs/${job.id}/stop`, {}))}, job.stopping ? 'Stopping' : 'Stop') : null;
       const took = job.begun ? `, ${seconds((job.ended || Date.now() / 1000) - job.begun)}` : '';
       const run = /^.*\/([0-9]{5}-[^\/\n]+)$/m.exec(job.printed), pre = make('pre', {}, job.printed || '');
       return make('div.job', {}, make('div.head', {}, make('b', {}, job.title), make('span.state-' + job.state, {}, job.state + took),
@@ -511,15 +537,18 @@ async function showJobs() {
 // ---- which page ----------------------------------------------------------------------------------------------------
 
 async function show() {
-  leave();
-  leave = () => {};
   tell('');
-  view.replaceChildren();
+  const page = make('div');  // what a page left early still adds goes nowhere
+  view.replaceChildren(page);
   view.classList.remove('wide');
-  const [page, name, tab] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
-  document.title = (name || {new: 'New run', jobs: 'Jobs'}[page] || 'Runs') + ' · Obverse studio';
-  document.querySelectorAll('header.bar a:not(.brand)').forEach(a => a.classList.toggle('here', a.getAttribute('href') == '#/' + (page == 'runs' ? '' : page)));
-  await attempt(() => page == 'new' ? showNew() : page == 'jobs' ? showJobs() : page == 'runs' && name ? showRun(name, tab) : showRuns());
+  const [which, name, tab] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  document.title = (name || {new: 'New run', jobs: 'Jobs'}[which] || 'Runs') + ' · Obverse studio';
+  document.querySelectorAll('header.bar a:not(.brand)').forEach(a => a.classList.toggle('here', a.getAttribute('href') == '#/' + (which == 'runs' ? '' : which)));
+  try {
+    await (which == 'new' ? showNew(page) : which == 'jobs' ? showJobs(page) : which == 'runs' && name ? showRun(page, name, tab) : showRuns(page));
+  } catch (error) {
+    if (page.isConnected) tell(error.message);
+  }
 }
 
 addEventListener('hashchange', show);

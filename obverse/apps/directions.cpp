@@ -90,6 +90,8 @@ at::Tensor leading(const at::Tensor& matrix, int64_t count) {
 }
 
 Directions find_sefa(const DirectionContext& c) {
+  if (c.model.has_styles())
+    fail("sefa: codes of {} are mapped to w first, whose directions they are: use --space w", c.model.name);
   const std::vector<at::Tensor> weights = c.model.code_weights();
   if (weights.empty())
     fail("sefa: {} has no matrix that meets its codes first: use pca, or directions from labels", c.model.name);

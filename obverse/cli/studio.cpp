@@ -16,7 +16,11 @@ namespace obverse {
 namespace {
 
 void run_studio(StudioOptions options) {
-  options.program = std::filesystem::read_symlink("/proc/self/exe").string();
+  namespace fs = std::filesystem;
+  options.program = fs::read_symlink("/proc/self/exe").string();
+  const fs::path installed = fs::path(options.program).parent_path().parent_path() / "share/obverse/recipes";
+  if (options.recipes.empty())
+    options.recipes = fs::is_directory(installed) && !fs::is_directory("recipes") ? installed.string() : "recipes";
   Studio studio(options);
   const int port = studio.bind();
   if (options.host != "127.0.0.1" && options.host != "localhost")
@@ -35,7 +39,7 @@ void run_studio(StudioOptions options) {
 void setup_studio(CLI::App& app) {
   auto options = std::make_shared<StudioOptions>();
   app.add_option("runs", options->runs, "folder of runs")->capture_default_str();
-  app.add_option("--recipes", options->recipes, "folder of recipes to begin from")->capture_default_str();
+  app.add_option("--recipes", options->recipes, "folder of recipes to begin from; else recipes/, or those installed");
   app.add_option("--host", options->host, "address to answer at; others than this machine reach it only if asked for")
       ->capture_default_str();
   app.add_option("--port", options->port, "0: any that is free")->check(CLI::Range(0, 65535))->capture_default_str();

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 
 #include "obverse/core/error.h"
@@ -24,7 +25,7 @@ constexpr size_t kShownBytes = 4096;  // of what a job printed
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
-// Starts a program with its output in a file; returns the process. Its signals are the default ones.
+// Starts a program with its output in a file; returns the process, or -1 with errno. Its signals are the default ones.
 int spawn(const std::string& program, const std::vector<std::string>& words, const std::string& log) {
   std::vector<std::string> all = {program};
   all.insert(all.end(), words.begin(), words.end());
@@ -49,10 +50,11 @@ int spawn(const std::string& program, const std::vector<std::string>& words, con
   posix_spawnattr_setpgroup(&attributes, 0);  // a Ctrl-C in the studio's terminal reaches it through the queue alone
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   pid_t process = -1;
-  if (posix_spawn(&process, program.c_str(), &files, &attributes, arguments.data(), environ) != 0) process = -1;
+  const int error = posix_spawn(&process, program.c_str(), &files, &attributes, arguments.data(), environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&files);
-  return process;
+  errno = error;
+  return error == 0 ? process : -1;
 }
 
 // Waits until a process is over. Its number is not free for another one yet.
@@ -78,41 +80,54 @@ JobQueue::~JobQueue() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
-    for (Job& job : jobs_)
-      if (job.process > 0) job.asked_to_stop = true, kill(job.process, SIGINT);
+    for (Job& j : jobs_) interrupt(j);
   }
   changed_.notify_all();
   worker_.join();
 }
 
-std::string JobQueue::log_of(const Job& job) const { return fmt::format("{}/job-{:04}.log", folder_, job.id); }
+// Once: a second signal would end a training that is about to keep its checkpoint.
+void JobQueue::interrupt(Job& j) {
+  if (j.process > 0 && !j.asked_to_stop) kill(j.process, SIGINT);
+  j.asked_to_stop = true;
+}
+
+JobQueue::Job& JobQueue::job(int64_t id) {
+  for (Job& j : jobs_)
+    if (j.id == id) return j;
+  fail("there is no job {}", id);
+}
 
 int64_t JobQueue::add(const std::function<Work(const std::string& folder, int64_t id)>& make) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error) fail("{}: cannot make the folder ({})", folder_, error.message());
   const std::lock_guard<std::mutex> lock(mutex_);
-  Job job;
-  job.id = static_cast<int64_t>(jobs_.size()) + 1;
-  job.work = make(folder_, job.id);
-  jobs_.push_back(job);
+  Job j;
+  for (j.id = 1;; ++j.id) {  // the first number that no queue has taken
+    j.log = fmt::format("{}/job-{:04}.log", folder_, j.id);
+    const int file = ::open(j.log.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (file >= 0) {
+      ::close(file);
+      break;
+    }
+    if (errno != EEXIST) fail("{}: cannot be written ({})", j.log, std::strerror(errno));
+  }
+  j.work = make(folder_, j.id);
+  jobs_.push_back(j);
   changed_.notify_all();
-  return job.id;
+  return j.id;
 }
 
 void JobQueue::stop(int64_t id) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (Job& job : jobs_) {
-    if (job.id != id) continue;
-    if (job.state == State::waiting)
-      job.state = State::stopped;
-    else if (job.state != State::running)
-      fail("job {} is over", id);
-    job.asked_to_stop = true;
-    if (job.process > 0) kill(job.process, SIGINT);
-    return;
-  }
-  fail("there is no job {}", id);
+  Job& j = job(id);
+  if (j.state == State::waiting)
+    j.state = State::stopped;
+  else if (j.state == State::running)
+    interrupt(j);
+  else
+    fail("job {} is over", id);
 }
 
 JobQueue::Job* JobQueue::next() {
@@ -126,17 +141,17 @@ void JobQueue::work() {
   for (;;) {
     changed_.wait(lock, [this] { return closing_ || next(); });
     if (closing_) return;
-    Job* job = next();
-    const int64_t id = job->id;
-    job->process = spawn(program_, job->work.words, log_of(*job));
-    job->state = State::running;
-    job->begun = now();
-    const int process = job->process;
+    Job* begun = next();
+    const int64_t id = begun->id;
+    const int process = begun->process = spawn(program_, begun->work.words, begun->log);
+    if (process < 0) begun->reason = fmt::format("cannot start {} ({})", program_, std::strerror(errno));
+    begun->state = State::running;
+    begun->begun = now();
     lock.unlock();
     if (process > 0) wait_for(process);
     lock.lock();
+    Job& over = job(id);  // the queue may have grown
     const int status = process > 0 ? status_of(process) : -1;
-    Job& over = jobs_[static_cast<size_t>(id - 1)];  // the queue may have grown
     over.process = -1;
     over.ended = now();
     over.state = over.asked_to_stop ? State::stopped : status == 0 ? State::done : State::failed;
@@ -147,14 +162,15 @@ nlohmann::ordered_json JobQueue::list() {
   static const char* const names[] = {"waiting", "running", "done", "failed", "stopped"};
   const std::lock_guard<std::mutex> lock(mutex_);
   auto jobs = nlohmann::ordered_json::array();
-  for (auto job = jobs_.rbegin(); job != jobs_.rend(); ++job)
-    jobs.push_back({{"id", job->id},
-                    {"title", job->work.title},
-                    {"command", fmt::format("obverse {}", fmt::join(job->work.words, " "))},
-                    {"state", names[static_cast<int>(job->state)]},
-                    {"begun", job->begun},
-                    {"ended", job->ended},
-                    {"printed", job->begun > 0 ? tail_of(log_of(*job), kShownBytes) : ""}});
+  for (auto j = jobs_.rbegin(); j != jobs_.rend(); ++j)
+    jobs.push_back({{"id", j->id},
+                    {"title", j->work.title},
+                    {"command", fmt::format("obverse {}", fmt::join(j->work.words, " "))},
+                    {"state", names[static_cast<int>(j->state)]},
+                    {"begun", j->begun},
+                    {"ended", j->ended},
+                    {"stopping", j->asked_to_stop},
+                    {"printed", j->reason.empty() ? tail_of(j->log, kShownBytes) : j->reason}});
   return jobs;
 }
 

@@ -12,6 +12,7 @@
 namespace obverse {
 
 /// Commands of `obverse`, each a process of its own, run one after another: a training uses all of the processor.
+/// Numbers of jobs go on where earlier queues of the folder left off, and are never shared with another's.
 class JobQueue {
  public:
   /// program: `obverse` itself; folder: for what jobs print, made when the first one comes.
@@ -37,6 +38,7 @@ class JobQueue {
   struct Job {
     int64_t id;
     Work work;
+    std::string log, reason;  // where its output is; why it could not begin
     State state = State::waiting;
     bool asked_to_stop = false;
     int process = -1;
@@ -44,7 +46,8 @@ class JobQueue {
   };
   void work();
   Job* next();
-  std::string log_of(const Job& job) const;
+  Job& job(int64_t id);
+  void interrupt(Job& job);
 
   std::string program_, folder_;
   std::vector<Job> jobs_;

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -23,10 +24,13 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kModels = 4;         // kept in memory
-constexpr int64_t kMostCodes = 4096;  // of one question
-constexpr int64_t kDirections = 8;    // without labels
-constexpr uint64_t kSeed = 0;         // of inversions and directions
+constexpr int64_t kSlice = 64;                        // codes decoded at once
+constexpr size_t kModels = 4;                         // kept in memory
+constexpr int64_t kMostCodes = 4096;                  // of one question
+constexpr int64_t kDirections = 8;                    // without labels
+constexpr auto kPatience = std::chrono::seconds(15);  // of a question, while another is computed
+constexpr auto kLongest = std::chrono::seconds(20);   // of an inversion
+constexpr uint64_t kSeed = 0;                         // of inversions and directions
 
 double milliseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -117,7 +121,7 @@ Json shown(const LatentModel& model, const at::Tensor& x) {
 
 Json decoded(LatentModel& model, const at::Tensor& code, const at::Tensor& y) {
   const auto start = std::chrono::steady_clock::now();
-  const at::Tensor x = decode_all(model, code, y);
+  const at::Tensor x = decode_all(model, code, y, std::min(kSlice, code.size(0)));
   const double milliseconds = milliseconds_since(start);
   Json answer = shown(model, x);
   answer["milliseconds"] = milliseconds;
@@ -138,7 +142,15 @@ void refuse_translator(const LatentModel& model) {
 
 }  // namespace
 
+std::unique_lock<std::timed_mutex> Playroom::turn() {
+  std::unique_lock<std::timed_mutex> lock(mutex_, kPatience);
+  if (!lock) fail("the models are busy with another question: ask again in a moment");
+  return lock;
+}
+
 Playroom::Entry& Playroom::open(const std::string& run, const std::string& space) {
+  if (std::find(space_names().begin(), space_names().end(), space) == space_names().end())
+    throw UserError(unknown_name("space", space, space_names()));
   const std::string key = run + "|" + space;
   const int64_t changed = time_of(run + "/model.safetensors");
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
@@ -150,25 +162,33 @@ Playroom::Entry& Playroom::open(const std::string& run, const std::string& space
   }
   LoadedModel loaded = load_model(run);
   loaded.model = in_space(std::move(loaded.model), space);
-  entries_.push_front({key, changed, std::move(loaded), std::nullopt});
+  entries_.push_front({key, changed, std::move(loaded), std::nullopt, {}});
   if (entries_.size() > kModels) entries_.pop_back();
   return entries_.front();
 }
 
 Json Playroom::describe(const std::string& run, const std::string& space) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = turn();
   LatentModel& model = *open(run, space).loaded.model;
   const Domain& domain = model.domain();
   const bool image = domain.kind == Domain::Kind::image;
   Json spaces = {"z"};
   if (model.has_styles() || space != "z") spaces = space_names();
   Json folders = Json::array();
-  for (const auto& entry : fs::directory_iterator(run))
-    if (fs::is_regular_file(entry.path() / "directions.npz")) folders.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(run)) {
+    const fs::path file = entry.path() / "directions.npz";
+    if (!fs::is_regular_file(file)) continue;
+    try {
+      read_directions(file.string(), model);
+      folders.push_back(entry.path().filename().string());
+    } catch (const UserError&) {  // of another space, or of the model as it was
+    }
+  }
   Json kinds = Json::array();
   if (image && !model.translates())
     for (const DirectionRow& row : direction_table())
-      if (!row.needs_labels && (row.name != "sefa" || !model.code_weights().empty())) kinds.push_back(row.name);
+      if (!row.needs_labels && (row.name != "sefa" || (!model.has_styles() && !model.code_weights().empty())))
+        kinds.push_back(row.name);
   return {{"kind", image ? "image" : "points"},
           {"shape", domain.shape},
           {"classes", domain.classes},
@@ -186,7 +206,7 @@ Json Playroom::describe(const std::string& run, const std::string& space) {
 
 Json Playroom::sample(const std::string& run, const std::string& space, uint64_t first, int64_t count, int64_t label,
                       double trunc) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = turn();
   LatentModel& model = *open(run, space).loaded.model;
   refuse_translator(model);
   if (count < 1 || count > kMostCodes) fail("count {}: ask for 1 to {} samples", count, kMostCodes);
@@ -194,7 +214,7 @@ Json Playroom::sample(const std::string& run, const std::string& space, uint64_t
   for (int64_t i = 0; i < count; ++i) seeds.push_back(first + static_cast<uint64_t>(i));
   const at::Tensor y = labels_for(model, label, count);
   at::Tensor code = codes_for_seeds(model, seeds, y);
-  if (!model.truncate(trunc)) code = code * trunc;
+  if (!model.truncate(trunc)) code = within_prior(model, code * trunc);
   Json answer = decoded(model, code, y);
   answer["codes"] = numbers(code);
   answer["labels"] = labels_of(y);
@@ -203,16 +223,18 @@ Json Playroom::sample(const std::string& run, const std::string& space, uint64_t
 
 Json Playroom::decode(const std::string& run, const std::string& space, const Json& codes, const Json& labels,
                       double trunc) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = turn();
   LatentModel& model = *open(run, space).loaded.model;
   refuse_translator(model);
   const at::Tensor code = within_prior(model, codes_from(model, codes));
   model.truncate(trunc);
-  return decoded(model, code, labels_from(model, labels, code.size(0)));
+  Json answer = decoded(model, code, labels_from(model, labels, code.size(0)));
+  answer["codes"] = numbers(code);
+  return answer;
 }
 
 Json Playroom::invert(const std::string& run, const std::string& space, const std::string& picture, int64_t label) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = turn();
   Entry& entry = open(run, space);
   LatentModel& model = *entry.loaded.model;
   const Domain& domain = model.domain();
@@ -233,7 +255,10 @@ Json Playroom::invert(const std::string& run, const std::string& space, const st
   InvertOptions options;
   options.method = "auto";
   const at::Tensor y = label < 0 || model.classes() == 0 ? at::Tensor() : at::full({1}, label, at::kLong);
-  const Inversion found = obverse::invert(model, x, y, options, rng);
+  const auto start = std::chrono::steady_clock::now();
+  const Inversion found = obverse::invert(model, x, y, options, rng, [&](double) {
+    return !stopping_ && std::chrono::steady_clock::now() - start < kLongest;
+  });
   if (!entry.reach) {
     Rng draws(kSeed, "reach");
     entry.reach = reach(model, draws);
@@ -251,27 +276,31 @@ Json Playroom::invert(const std::string& run, const std::string& space, const st
           {"outside", found.mse.item<double>() > *entry.reach}};
 }
 
-Json Playroom::directions(const std::string& run, const std::string& space, const std::string& kind) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  LatentModel& model = *open(run, space).loaded.model;
-  refuse_translator(model);
-  Directions d;
-  const fs::path folder = fs::path(run) / fs::path(kind).filename();
-  if (fs::is_regular_file(folder / "directions.npz")) {
-    d = read_directions((folder / "directions.npz").string(), model);
-  } else {
-    const DirectionRow& row = find_row(direction_table(), "kind", kind);
-    if (row.needs_labels) fail("{}: needs labels: find them by `obverse edit find --kind {}`", kind, kind);
-    model.truncate(1);
-    Rng rng(kSeed, "directions");
-    d = row.find({model, {}, std::min(kDirections, length_of(model)), rng});
-  }
+static Json shown(const Directions& d) {
   return {
       {"kind", d.kind}, {"names", d.names}, {"ways", numbers(d.ways)}, {"spread", numbers(d.spread.unsqueeze(0))[0]}};
 }
 
+Json Playroom::directions(const std::string& run, const std::string& space, const std::string& kind) {
+  const auto lock = turn();
+  Entry& entry = open(run, space);
+  LatentModel& model = *entry.loaded.model;
+  refuse_translator(model);
+  const fs::path file = fs::path(run) / fs::path(kind).filename() / "directions.npz";
+  if (fs::is_regular_file(file)) return shown(read_directions(file.string(), model));
+  const DirectionRow& row = find_row(direction_table(), "kind", kind);
+  if (row.needs_labels) fail("{}: needs labels: find them by `obverse edit find --kind {}`", kind, kind);
+  if (entry.directions.count(kind) == 0) {
+    model.truncate(1);
+    Rng rng(kSeed, "directions");
+    entry.directions[kind] = shown(row.find({model, {}, std::min(kDirections, length_of(model)), rng}));
+  }
+  return entry.directions[kind];
+}
+
 Json Playroom::data(const std::string& run, int64_t count) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = turn();
+  if (count < 1 || count > kMostCodes) fail("count {}: ask for 1 to {} samples", count, kMostCodes);
   const LoadedModel& loaded = open(run, "z").loaded;
   if (loaded.domain.kind != Domain::Kind::points) fail("{}: is a model of {}", run, loaded.domain.text());
   Rng rng(kSeed, "shown data");

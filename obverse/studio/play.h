@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -15,7 +17,7 @@ namespace obverse {
 /// has changed. One question is computed at a time. Pictures are PNG bytes in base 64, codes are lists of numbers.
 ///
 /// Every question takes a run folder and a space ("z", "w", "w+") and throws UserError when the model lacks what is
-/// asked of it.
+/// asked of it, or another question takes long.
 class Playroom {
  public:
   using Json = nlohmann::ordered_json;
@@ -28,7 +30,8 @@ class Playroom {
   Json sample(const std::string& run, const std::string& space, uint64_t first, int64_t count, int64_t label,
               double trunc);
 
-  /// What the model makes of codes [[...], ...] of the classes `labels` (not looked at without classes).
+  /// What the model makes of codes [[...], ...] of the classes `labels` (not looked at without classes), and the codes
+  /// themselves, brought to where its prior has any.
   Json decode(const std::string& run, const std::string& space, const Json& codes, const Json& labels, double trunc);
 
   /// Infers the code of a picture file, by the method that suits the model. label -1: the class is inferred too. Of a
@@ -42,16 +45,22 @@ class Playroom {
   /// `count` samples of what the model of points in the plane was trained on.
   Json data(const std::string& run, int64_t count);
 
+  /// Ends the inversion at work with what it has found.
+  void stop() { stopping_ = true; }
+
  private:
   struct Entry {
     std::string key;
     int64_t changed;
     LoadedModel loaded;
     std::optional<double> reach;
+    std::map<std::string, Json> directions;  // those found here, by kind
   };
   Entry& open(const std::string& run, const std::string& space);
+  std::unique_lock<std::timed_mutex> turn();
 
-  std::mutex mutex_;
+  std::timed_mutex mutex_;
+  std::atomic<bool> stopping_{false};
   std::list<Entry> entries_;  // the last used first
 };
 

@@ -56,8 +56,9 @@ Json figures_of(const std::set<fs::path>& files) {
     if (!line.is_object() || !line.contains("results") || !line["results"].is_object()) continue;
     for (const auto& [result, value] : line["results"].items()) {
       if (!value.is_number()) continue;
-      const Json labels = line.value("label", Json::object());
-      figures.push_back({{"name", labels.is_object() ? labels.value(result, result) : result}, {"value", value}});
+      const Json labels = line.contains("label") ? line["label"] : Json();
+      const bool named = labels.is_object() && labels.contains(result) && labels[result].is_string();
+      figures.push_back({{"name", named ? labels[result].get<std::string>() : result}, {"value", value}});
     }
   }
   return figures;
@@ -119,8 +120,12 @@ std::string tail_of(const std::string& path, size_t bytes) {
 Json list_runs(const std::string& folder) {
   std::vector<Json> runs;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.is_directory() && is_run(entry.path())) runs.push_back(describe_run(entry.path()));
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    try {
+      if (is_run(entry.path())) runs.push_back(describe_run(entry.path()));
+    } catch (const std::exception&) {  // it went away, or may not be read
+    }
+  }
   std::sort(runs.begin(), runs.end(), [](const Json& a, const Json& b) { return a["changed"] > b["changed"]; });
   return runs.empty() ? Json::array() : Json(runs);
 }

@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 #include <httplib.h>
 
-#include <atomic>
 #include <charconv>
-#include <cmath>
-#include <set>
 
 #include "obverse/core/error.h"
 #include "obverse/core/table.h"
@@ -28,7 +25,7 @@ using httplib::Request;
 using httplib::Response;
 
 constexpr size_t kLargestBody = 64 << 20;  // a picture
-constexpr size_t kThreads = 4;
+constexpr size_t kThreads = 16;            // most of them wait for an answer of the playroom's
 constexpr const char* kJson = "application/json";
 
 void answer(Response& response, const Json& json) {
@@ -137,7 +134,6 @@ struct Studio::Parts {
   httplib::Server server;
   Playroom playroom;
   JobQueue jobs;
-  std::atomic<int> recipes_written{0};
 
   explicit Parts(StudioOptions o) : options(std::move(o)), jobs(options.program, options.runs + "/.studio") {
     server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
@@ -146,7 +142,12 @@ struct Studio::Parts {
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     });
     server.set_payload_max_length(kLargestBody);
-    server.set_default_headers({{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
+    // A request that is refused before its body was read leaves that in the connection, to be taken for the next
+    // request.
+    server.set_keep_alive_max_count(1);
+    server.set_default_headers({{"Cache-Control", "no-store"},
+                                {"X-Content-Type-Options", "nosniff"},
+                                {"Content-Security-Policy", "frame-ancestors 'self'"}});
     server.set_pre_routing_handler([this](const Request& request, Response& response) {
       return guard(request, response) ? httplib::Server::HandlerResponse::Unhandled
                                       : httplib::Server::HandlerResponse::Handled;
@@ -247,6 +248,10 @@ struct Studio::Parts {
       const Json body = body_of(request);
       answer(response, recipe_form({text_in(body, "text"), "recipe", texts_in(body, "set")}));
     });
+    server.Post("/api/kind", [](const Request& request, Response& response) {
+      const Json body = body_of(request);
+      answer(response, {{"text", with_kind(text_in(body, "text"), text_in(body, "key"), text_in(body, "kind"))}});
+    });
     server.Post("/api/explain", [](const Request& request, Response& response) {
       const Json body = body_of(request);
       Recipe recipe = parse_recipe({text_in(body, "text"), "recipe", texts_in(body, "set")});
@@ -308,6 +313,9 @@ int Studio::bind() {
 }
 
 void Studio::serve() { parts_->server.listen_after_bind(); }
-void Studio::stop() { parts_->server.stop(); }
+void Studio::stop() {
+  parts_->playroom.stop();
+  parts_->server.stop();
+}
 
 }  // namespace obverse

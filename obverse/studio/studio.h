@@ -6,11 +6,11 @@
 namespace obverse {
 
 struct StudioOptions {
-  std::string runs = "runs";        // folder of runs
-  std::string recipes = "recipes";  // folder of recipes to begin from
-  std::string host = "127.0.0.1";   // address to answer at
-  int port = 8228;                  // 0: any that is free
-  std::string program;              // `obverse` itself, for jobs
+  std::string runs = "runs";       // folder of runs
+  std::string recipes;             // folder of recipes to begin from
+  std::string host = "127.0.0.1";  // address to answer at
+  int port = 8228;                 // 0: any that is free
+  std::string program;             // `obverse` itself, for jobs
 };
 
 /// A server of pages over a folder of runs: what they are doing, their reports, their models to play with (samples,

@@ -96,6 +96,7 @@ TEST_F(Edit, WorksInWAndMixesStyles) {
   EXPECT_TRUE(there("mix/mix.png"));
   run({"sample", model, "--latents", file("mix/latents.npz"), "--grid", file("mixed.png")});
   EXPECT_TRUE(there("mixed.png"));
+  EXPECT_THAT(run({"edit", "find", model, "--kind", "sefa", "--features", "random"}, 2), HasSubstr("--space w"));
   run({"edit", "find", model, "--kind", "sefa", "--space", "w", "--samples", "4", "--features", "random", "--out",
        file("w")});
   EXPECT_THAT(run({"edit", "apply", model, "--own", "1", "--directions", file("w"), "--way", "0"}, 2),

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
@@ -195,6 +197,12 @@ TEST_F(StudioTest, TrainsARecipeOfTheForm) {
   for (const json& key : form["keys"])
     if (key["key"] == "game.loss") seen = key["known"].dump().find("\"hinge\"") != std::string::npos;
   EXPECT_TRUE(seen);
+  const json other = post("/api/kind", json{{"text", form["text"]}, {"key", "game.kind"}, {"kind", "vae"}}.dump());
+  const json vae = post("/api/check", json{{"text", other["text"]}, {"set", json::array()}}.dump());
+  EXPECT_THAT(vae["text"].get<std::string>(), HasSubstr("likelihood"));
+  EXPECT_THAT(vae["text"].get<std::string>(), HasSubstr("limit = 500"));
+  EXPECT_THAT(problem(post("/api/kind", json{{"text", kImages}, {"key", "train.kimg"}, {"kind", "3"}}.dump(), 400)),
+              HasSubstr("kind"));
   EXPECT_THAT(problem(post("/api/check", json{{"text", kImages}, {"set", {"train.kimg=much"}}}.dump(), 400)),
               HasSubstr("train.kimg"));
   EXPECT_THAT(post("/api/explain", json{{"text", kImages}}.dump())["text"].get<std::string>(), HasSubstr("minimises"));
@@ -216,7 +224,11 @@ TEST_F(StudioTest, StopsAJobAndTakesAnotherOffTheQueue) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   post(fmt::format("/api/jobs/{}/stop", first), "");
-  EXPECT_EQ(ended(first)["state"], "stopped");
+  if (client().Post(fmt::format("/api/jobs/{}/stop", first).c_str(), {{"X-Obverse", "test"}}, "", "text/plain")) {
+  }  // a second time, as an impatient user does: the checkpoint is kept all the same
+  const json stopped = ended(first);
+  EXPECT_EQ(stopped["state"], "stopped");
+  EXPECT_THAT(stopped["printed"].get<std::string>(), HasSubstr("stopped and saved"));
   for (const json& job : jobs()) {
     if (job["id"] != second) continue;
     EXPECT_EQ(job["state"], "stopped");
@@ -236,6 +248,8 @@ TEST_F(StudioTest, RefusesWhatIsWrongInALine) {
   EXPECT_THAT(problem(get("/api/models/00000-m/samples?class=10", 400)), HasSubstr("class 10"));
   EXPECT_THAT(problem(get("/api/models/00000-m/samples?trunc=nan", 400)), HasSubstr("trunc"));
   EXPECT_THAT(problem(get("/api/models/00000-m?space=w", 400)), HasSubstr("space w"));
+  EXPECT_THAT(problem(get("/api/models/00000-m?space=v", 400)), HasSubstr("unknown space"));
+  EXPECT_THAT(problem(get("/api/models/00000-m/data?count=-1", 400)), HasSubstr("count -1"));
   for (const char* body : {"", "[]", "{}", R"({"codes":[]})", R"({"codes":[[1,2]]})", R"({"codes":[["a",0,0,0,0,0]]})",
                            R"({"codes":[[1e300,0,0,0,0,0]]})", R"({"codes":[[0,0,0,0,0,0]]})",
                            R"({"codes":[[0,0,0,0,0,0]],"labels":[-1]})", R"({"codes":[[0,0,0,0,0,0]],"labels":[10]})"})
@@ -250,6 +264,29 @@ TEST_F(StudioTest, RefusesOtherSites) {
   EXPECT_EQ(client().Get("/api/runs", {{"Host", "elsewhere.example:80"}})->status, 403);
   EXPECT_EQ(client().Get("/api/runs", {{"Host", "localhost:1"}})->status, 200);
   EXPECT_EQ(client().Post("/api/jobs", R"({"action":"resume","run":"00000-m"})", "text/plain")->status, 403);
+}
+
+// What a refused request carries as its body is not taken for a request of its own.
+TEST_F(StudioTest, ABodyIsNeverARequest) {
+  const std::string inner = "GET /api/runs HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+  const int connection = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port_));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  const std::string outer =
+      fmt::format("POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", inner.size());
+  ASSERT_EQ(send(connection, outer.data(), outer.size(), 0), static_cast<ssize_t>(outer.size()));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // the body comes when the head has been answered
+  send(connection, inner.data(), inner.size(), MSG_NOSIGNAL);
+  std::string answers;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = recv(connection, buffer, sizeof(buffer), 0)) > 0;)
+    answers.append(buffer, static_cast<size_t>(n));
+  close(connection);
+  EXPECT_EQ(answers.rfind("HTTP/1.1 403", 0), 0u);
+  EXPECT_EQ(answers.find("HTTP/1.1", 1), std::string::npos) << answers;
 }
 
 TEST_F(StudioTest, APortThatIsTakenIsRefused) {
