@@ -23,7 +23,7 @@ RESULTS = f"{DOCS}/results"
 PAGES = {f"{DOCS}/../README.md": f"{DOCS}/README.in.md", f"{DOCS}/performance.md": f"{DOCS}/performance.in.md",
          **{f"{DOCS}/{page}.md": f"{DOCS}/{page}.in.md" for page in ("directions", "metrics", "transfer", "anomaly", "compression", "zoo", "editing", "inference")},
          **{f"{DOCS}/../studies/{page}.md": f"{DOCS}/../studies/{page}.in.md"
-            for page in ("flagship", "representation", "encoders_price", "optimise_or_encode", "remedies", "two_inferences", "without_likelihood")}}
+            for page in ("flagship", "representation", "encoders_price", "optimise_or_encode", "remedies", "two_inferences", "without_likelihood", "families", "architecture")}}
 
 
 def last_line(path):

@@ -290,6 +290,26 @@ def families_steps(results):
     return "\n".join(lines)
 
 
+def architecture_table(results):
+    """Of docs/results/architecture.json: means over seeds, in brackets the worst."""
+    lines = []
+    for recipe in ("ring", "grid"):
+        lines += [f"| {recipe} | modes | high quality | reverse KL | spread, narrowest to widest | seconds |", "|---|---|---|---|---|---|"]
+        variants = dict.fromkeys(key.split("/")[1] for key in results["rows"] if key.startswith(recipe + "/"))
+        for variant in variants:
+            rows = [row for key, row in results["rows"].items() if key.startswith(f"{recipe}/{variant}/")]
+            kept = [row for row in rows if "failed" not in row]
+            lost = f" ({len(rows) - len(kept)} of {len(rows)} failed)" if len(kept) < len(rows) else ""
+
+            def of(key):
+                return [row[key] for row in kept]
+
+            lines.append(f"| {variant}{lost} | {statistics.mean(of('modes')):.1f} ({min(of('modes')):.0f}) | {statistics.mean(of('high quality')):.3f} ({min(of('high quality')):.3f}) | "
+                         f"{statistics.mean(of('reverse kl')):.3f} ({max(of('reverse kl')):.3f}) | {min(of('narrowest std ratio')):.2f} to {max(of('widest std ratio')):.2f} | {statistics.mean(of('seconds')):.0f} |")
+        lines.append("")
+    return "\n".join(lines).strip()
+
+
 def lossless_table(results):
     """Of docs/results/compression.json: bits a number (pixel) of the test images."""
     sets = results["lossless"]
@@ -435,7 +455,7 @@ def remedies_cells(results):
 TABLES = {"table": table, "floors_table": floors_table, "remedies_worth": remedies_worth, "remedies_cells": remedies_cells,
           "damage_table": damage_table, "damage_seen": damage_seen, "likelihood_table": likelihood_table,
           "metric_times_table": metric_times_table, "inversion_table": inversion_table, "quality_table": quality_table,
-          "anomaly_table": anomaly_table, "choice_line": choice_line, "speed_line": speed_line, "families_table": families_table, "families_steps": families_steps,
+          "anomaly_table": anomaly_table, "choice_line": choice_line, "speed_line": speed_line, "families_table": families_table, "families_steps": families_steps, "architecture_table": architecture_table,
           "flagship_table": flagship_table, "flagship_short": flagship_short, "published_table": published_table, "transfer_table": transfer_table,
           "lossless_table": lossless_table, "zoo_table": zoo_table, "price_table": price_table, "judged_table": judged_table, "inferences_table": inferences_table,
           "price_reading": price_reading, "probe_table": probe_table, "probe_reading": probe_reading, "inversion_reading": inversion_reading,
