@@ -281,7 +281,7 @@ void LossyCodec::save(const std::string& path) const {
 LossyCodec LossyCodec::load(const std::string& path, const LatentModel& model) {
   check_model(model);
   const TensorFile file = read_safetensors(path);
-  if (!file.metadata.count("model_hash")) fail("{}: is not a codec that obverse compress fit wrote", path);
+  if (!file.metadata.count("model_hash")) fail("{}: is not a codec that obverse compress --lossy wrote", path);
   LossyCodec c;
   c.model_hash_ = file.metadata.at("model_hash");
   if (c.model_hash_ != model.hash)

@@ -36,7 +36,7 @@ AdversarialAutoencoder::AdversarialAutoencoder(const AdversarialAutoencoderOptio
   Rng rng(seed, "discriminator");
   discriminator_ = build(options.discriminator, shape_of_codes(networks_.shape), rng);
   if (discriminator_->classifies())
-    fail("discriminator.conditioning = \"auxiliary\": this game has no term for D's classes: use projection or concat");
+    fail("discriminator.conditioning = \"auxiliary\": this game has no term for D's classes: use projection or concatenation");
   players_ = {
       {"discriminator", {{"discriminator", discriminator_}}, options.discriminator_optimiser},
       {"generator", {{"generator", networks_.generator}, {"encoder", networks_.encoder}}, options.generator_optimiser}};

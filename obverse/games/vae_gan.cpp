@@ -29,7 +29,7 @@ VaeGan::VaeGan(const VaeGanOptions& options, const Domain& domain, uint64_t seed
   Rng rng(seed, "discriminator");
   networks_.discriminator = build(options.discriminator, networks_.shape, rng);
   if (networks_.discriminator->classifies())
-    fail("discriminator.conditioning = \"auxiliary\": this game has no term for D's classes: use projection or concat");
+    fail("discriminator.conditioning = \"auxiliary\": this game has no term for D's classes: use projection or concatenation");
   players_ = {{"discriminator", {{"discriminator", networks_.discriminator}}, options.discriminator_optimiser},
               {"encoder", {{"encoder", networks_.encoder}}, options.encoder_optimiser},
               {"generator", {{"generator", networks_.generator}}, options.generator_optimiser}};

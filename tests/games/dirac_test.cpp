@@ -45,7 +45,7 @@ const std::vector<Slopes>& slopes_by_hand() {
       {"relativistic-average", "d = 2 softplus(t), g = 2 softplus(-t)", 1, 1},
       {"relativistic-pairing", "d = softplus(t), g = softplus(-t)", 0.5, 0.5},
       {"f-gan-kl", "d = exp(t - 1), g = -t", 1, std::exp(-1)},
-      {"f-gan-reverse-kl", "d = t, g = exp(-t)", 1, 1},
+      {"f-gan-reverse-kl", "d = t, g = -t", 1, 1},
       {"f-gan-jensen-shannon", "d = softplus(t), g = softplus(-t)", 0.5, 0.5},
       {"f-gan-pearson", "d = t^2 / 4 + t, g = -t", 1, 1},
       {"f-gan-squared-hellinger", "d = exp(t), g = exp(-t)", 1, 1},
