@@ -55,8 +55,12 @@ class Inspector {
     if (!split.data().samples.defined()) return;
     fact(fmt::format("{}: {} samples, {}", split.name, split.data().size(), split.data().domain.text()));
     if (split.name != "test" && split.data().size() < kFewSamples)
-      warn(fmt::format("{}: {} samples are few: expect overfitting below some thousands", split.name,
-                       split.data().size()));
+      warn(fmt::format("{}: {} samples are few: expect overfitting below some thousands{}", split.name,
+                       split.data().size(),
+                       split.data().domain.kind == Domain::Kind::image
+                           ? "; augment what D sees (game.augment = [\"translation\", \"cutout\"]), halve the step "
+                             "sizes, or begin from a trained model (--init)"
+                           : ""));
     if (split.data().domain.kind == Domain::Kind::image) inspect_constant(split);
     if (split.data().labels.defined()) inspect_labels(split);
     inspect_duplicates(split);

@@ -172,7 +172,7 @@ TEST(Program, PhotosWithoutLabelsTrainWithTheUsualSettings) {
       "[train]\nkimg = 0.2\nbatch = 8\nmonitors = false\n[eval]\nmetrics = [\"dc\"]\nsamples = 60\n");
   ASSERT_EQ(shell.run({"train", path, "--out", shell.folder.file("runs")}), 0) << shell.err;
   EXPECT_THAT(shell.err, HasSubstr("features are those of a fixed random network"));
-  EXPECT_THAT(shell.err, HasSubstr("note: all: 41 samples are few"));
+  EXPECT_THAT(shell.err, ::testing::AllOf(HasSubstr("note: all: 41 samples are few"), HasSubstr("game.augment")));
   EXPECT_THAT(shell.err, HasSubstr("1 exact duplicate: twin.png = 0.png"));
 }
 
