@@ -9,6 +9,7 @@ The base without the ideas also runs at a third and at three times the step size
 file with the same share is not made again. Needs Pillow.
 """
 import argparse
+import glob
 import json
 import os
 import sys
@@ -46,15 +47,14 @@ def trial(recipe, variant, seed, a):
     out, seconds = flagship.run("train", f"{ROOT}/recipes/{recipe}.toml", "--out", a.runs, "--seed", seed, "--quiet", *(w for s in settings for w in ("--set", s)))
     path = out.strip().splitlines()[-1]
     found = flagship.values(path, "--metrics", "modes", "--samples", 25000)
-    return {"seconds": seconds, "folder": path, **{key: found[key] for key in ("modes", "high quality", "reverse kl", "narrowest std ratio", "widest std ratio")}}
+    return {"seconds": seconds, "folder": os.path.basename(path), **{key: found[key] for key in ("modes", "high quality", "reverse kl", "narrowest std ratio", "widest std ratio")}}
 
 
-def draw(rows):
+def draw(rows, runs):
     """The last snapshots of seed 0: a row a mixture, a column a variant at the recipe's step sizes."""
     shown = [name for name, (_, factor) in VARIANTS.items() if factor == 1]
-    pictures = [[sorted(p for p in os.listdir(rows[f"{recipe}/{name}/0"]["folder"]) if p.startswith("fakes"))[-1] for name in shown] for recipe in ("ring", "grid")]
-    images = [[Image.open(f"{rows[f'{recipe}/{name}/0']['folder']}/{picture}").convert("RGB").resize((300, 300)) for name, picture in zip(shown, line)]
-              for recipe, line in zip(("ring", "grid"), pictures)]
+    folders = [[f"{runs}/{rows[f'{recipe}/{name}/0']['folder']}" for name in shown] for recipe in ("ring", "grid")]
+    images = [[Image.open(max(glob.glob(f"{folder}/fakes*.png"))).convert("RGB").resize((300, 300)) for folder in line] for line in folders]
     page = Image.new("RGB", (310 * len(shown) - 10, 610), "white")
     for y, line in enumerate(images):
         for x, image in enumerate(line):
@@ -88,7 +88,7 @@ def main():
                     json.dump(results, f, indent=1)
                     f.write("\n")
                 print(key, results["rows"][key], file=sys.stderr, flush=True)
-    draw(results["rows"])
+    draw(results["rows"], a.runs)
     flagship.figures.main(["write"])
 
 

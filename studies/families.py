@@ -94,7 +94,7 @@ def main():
                     row = {"kimg": kimg, "seconds": seconds, "parameters": flagship.parameters(f"{path}/model.safetensors"),
                            **measure(path, family, a.runs, scale == 1)}
                     if scale == 1 and seed == 0:
-                        results["folders"][family] = path
+                        results["folders"][family] = os.path.relpath(path, a.runs)
                 except SystemExit as failed:
                     row = {"failed": str(failed).strip().splitlines()[-1]}
                 results["rows"][key] = row
@@ -102,8 +102,9 @@ def main():
                     json.dump(results, f, indent=1)
                     f.write("\n")
                 print(key, {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, file=sys.stderr, flush=True)
-    if all(os.path.exists(folder) for folder in results["folders"].values()):
-        draw(list(results["folders"].items()))
+    folders = {family: f"{a.runs}/{folder}" for family, folder in results["folders"].items()}
+    if all(map(os.path.exists, folders.values())):
+        draw(list(folders.items()))
     flagship.figures.main(["write"])
 
 
