@@ -100,9 +100,7 @@ const std::vector<RunAction>& action_table() {
          return {"eval", run, "--metrics", "fid,pr,dc"};
        }},
       {"inference", "measure inference", [](const Json& about) { return about["inverts"] && !about["translates"]; },
-       [](const std::string& run) -> Words {
-         return {"eval", run, "--metrics", "inference"};
-       }},
+       [](const std::string& run) -> Words { return {"eval", run, "--metrics", "inference", "--method", "auto"}; }},
       {"directions", "find directions by labels",
        [](const Json& about) {
          return about["kind"] == "image" && !about["conditional"] && !about["translates"] && !about["classes"].empty();
@@ -111,9 +109,11 @@ const std::vector<RunAction>& action_table() {
          return {"edit", "find", run, "--kind", "mean"};
        }},
       {"probe", "see what codes tell",
-       [](const Json& about) { return about["encodes"] && !about["translates"] && !about["classes"].empty(); },
+       [](const Json& about) {
+         return about["encodes"] && !about["conditional"] && !about["translates"] && !about["classes"].empty();
+       },
        [](const std::string& run) -> Words {
-         return {"probe", run};
+         return {"probe", run, "--out", run + "/probe"};
        }},
   };
   return table;

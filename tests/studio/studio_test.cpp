@@ -78,6 +78,11 @@ class StudioTest : public ::testing::Test {
   static json runs() { return get("/api/runs")["runs"]; }
   static json jobs() { return get("/api/jobs")["jobs"]; }
   static std::string problem(const json& refused) { return refused.value("problem", ""); }
+  static json job_of(int64_t id) {
+    for (const json& job : jobs())
+      if (job["id"] == id) return job;
+    return {};
+  }
   // The job, when it is over.
   static json ended(int64_t id) {
     for (int i = 0; i < 600; ++i) {
@@ -178,6 +183,10 @@ TEST_F(StudioTest, OffersWhatSuitsTheModel) {
   const json actions = get("/api/models/00000-m/actions")["actions"];
   for (const json& action : actions) names.push_back(action["name"]);
   EXPECT_THAT(names, ::testing::ElementsAre("resume", "evaluate", "inference"));  // conditional, without an encoder
+  // A model without an encoder is inverted by descent.
+  const int64_t id = post("/api/jobs", json{{"action", "inference"}, {"run", "00000-m"}}.dump())["id"];
+  post(fmt::format("/api/jobs/{}/stop", id), "");
+  EXPECT_THAT(job_of(id)["command"].get<std::string>(), HasSubstr("--method auto"));
 }
 
 TEST_F(StudioTest, GivesDirections) {
